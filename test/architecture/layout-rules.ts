@@ -22,6 +22,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'maintenance',
     'verify',
     'portable',
+    'reading',
     'query',
     'union',
     'unload',

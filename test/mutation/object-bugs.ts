@@ -38,10 +38,26 @@ export const OBJECTS: readonly PlantedBug[] = [
   {
     name: 'objects-query-without-some-tables',
     effect: 'shows a table as empty that a statement names by a text',
-    file: 'packages/lake/src/query/query.ts',
+    file: 'packages/lake/src/reading/named-tables.ts',
     find: 'return BY_TEXT.test(sql) || new RegExp',
     replace: 'return new RegExp',
     tests: ['packages/lake/test/query.objects.test.ts'],
+  },
+  {
+    name: 'objects-demanded-httpfs-reads-copies',
+    effect: 'downloads whole files although httpfs was demanded, and cannot be loaded',
+    file: 'packages/lake/src/reading/direct-reading.ts',
+    find: "if (refusal !== null && way === 'auto') return",
+    replace: 'if (refusal !== null) return',
+    tests: ['packages/lake/test/query.reads.test.ts'],
+  },
+  {
+    name: 'objects-direct-404-is-always-a-lost-file',
+    effect: 'calls a lake damaged whose file was replaced while a query ran',
+    file: 'packages/lake/src/reading/direct-reading.ts',
+    find: 'path === null || isOfNewest',
+    replace: 'path === null || isOfNewest || true',
+    tests: ['packages/lake/test/query.reads.test.ts'],
   },
   {
     name: 'rebuild-without-claim',

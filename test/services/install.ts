@@ -109,6 +109,23 @@ async function npmInstall(command: 'install' | 'ci', folder: string, what: strin
 }
 
 /**
+ * Packs edrlake as it is published, one part at a time: packing may build it anew.
+ * @param more arguments of `npm pack`
+ */
+export async function packEdrlake(
+  folder: string,
+  more: readonly string[] = [],
+): Promise<{ readonly tarball: string; readonly files: readonly string[] }> {
+  const cwd = join(TOP, 'packages/edrlake');
+  const quiet = ['--json', '--no-foreground-scripts', ...more];
+  const packed = await withLock(join(TOP, '.services/pack.lock'), () =>
+    output('npm', ['pack', ...quiet, '--pack-destination', folder], { cwd }),
+  );
+  const [{ filename, files }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
+  return { tarball: join(folder, filename), files: files.map(({ path }) => path) };
+}
+
+/**
  * A Python of its own with packages of PyPI, installed once.
  * @param folder that holds nothing else which has to be kept
  * @returns the path of its program

@@ -11,6 +11,7 @@ export {
   installPython,
   NPM_QUIET,
   output,
+  packEdrlake,
   run,
   TOP,
 } from './install.ts';

@@ -1,4 +1,4 @@
-import { EdrlakeError, seededRandom, systemClock } from '@edrlake/core';
+import { EdrlakeError, isWorkLeft, seededRandom, systemClock } from '@edrlake/core';
 import { childSpawner } from './process/child-process.ts';
 import { lineWidth, type ProcessContext } from './process/process-context.ts';
 import { runProgram } from './program.ts';
@@ -22,11 +22,11 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
   const endAtOnce = () => {
     if (args.includes('--json')) process.stdout.write(`${JSON.stringify(errorDocument(interrupt))}\n`);
     else process.stderr.write(`\n${errorText(interrupt, lineWidth(process.stderr, process.env))}`);
-    process.exit(interrupt.exitCode);
+    endProcess(interrupt.exitCode);
   };
   const stop = () => {
     // A second Ctrl-C.
-    if (abort.signal.aborted) process.exit(interrupt.exitCode);
+    if (abort.signal.aborted) endProcess(interrupt.exitCode);
     setTimeout(endAtOnce, STOP_WITHIN_MS).unref();
     abort.abort(interrupt);
   };
@@ -54,8 +54,18 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
   };
   process.exitCode = await runProgram(args, context);
   // Nothing is left to do; what still holds the event loop (an idle connection, stdin) must not hold the shell.
-  if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) process.exit();
+  if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) endProcess(process.exitCode);
   process.stdin.destroy();
+}
+
+/**
+ * Ends the process. Node would wait for native code that does not hear its interruption: then the process ends itself
+ * as the signal of Ctrl-C does, which a shell reports as 130.
+ */
+function endProcess(exitCode: number): void {
+  if (!isWorkLeft()) process.exit(exitCode);
+  process.removeAllListeners('SIGINT');
+  process.kill(process.pid, 'SIGINT');
 }
 
 /** Commands that only show something: without a reader of their result, nothing is left to do. */

@@ -72,6 +72,7 @@ export {
   partitionNames,
   usableLakePath,
 } from './process/lake-path.ts';
+export { isWorkLeft, noteLeftWork } from './process/left-work.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './process/process-owner.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';
 export { turnTaking } from './process/turn-taking.ts';

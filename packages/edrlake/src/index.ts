@@ -69,7 +69,9 @@ export type {
   PromoteReport,
   PublishReport,
   QueryColumn,
+  QueryReads,
   QueryValue,
+  ReadWay,
   S3Settings,
   StandingListReport,
   StandingMatch,
@@ -133,6 +135,7 @@ export type {
   OpenLakeOptions,
   PromoteOptions,
   PublishLakeOptions,
+  QueryLakeOptions,
   StandingHuntOptions,
   VacuumOptions,
 } from './lake/types.ts';

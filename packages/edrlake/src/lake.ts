@@ -79,6 +79,8 @@ export async function openLake(place: string, options: OpenLakeOptions = {}): Pr
       fits: (formats) => Array.isArray(formats) && formats.every((format) => TABLE_FORMATS.includes(format)),
     },
     workDirectory: TEXT,
+    reads: oneOf('auto', 'copies', 'httpfs'),
+    httpfsFile: TEXT,
   });
   const { dataset, subscription, memoryLimit, threads, publishes, writer = 'duckdb', readOnly = false } = options;
   const { directory, objects } = placeOf(place, options);

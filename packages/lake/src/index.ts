@@ -34,7 +34,8 @@ export { placedRow, withoutPromoted } from './promoted/place-values.ts';
 export { isRefuting, type LoggedRecount, type Recount } from './proofs/recounts.ts';
 export type { EventWindow, EventWrite, EventWriteKind, FoundEvent, FoundRow, FoundRows } from './query/find-event.ts';
 export { type OutputTarget, outputError, outputTarget } from './query/output-target.ts';
-export type { QueryOptions, QueryResult } from './query/query.ts';
+export type { QueryResult } from './query/query.ts';
+export type { QueryOptions } from './query/query-target.ts';
 export type { QueryColumn, QueryValue } from './query/values.ts';
 export { type RebuildReport, rebuildLog } from './rebuild-log.ts';
 export type { HuntState, ListState, MatchReader, StandingList } from './standing/hunt-state.ts';
@@ -43,6 +44,7 @@ export { huntStanding, type StandingListReport, type StandingReport } from './st
 export { mapAtOnce } from './storage/at-once.ts';
 export { type Lease, openLakeLease } from './storage/lease.ts';
 export type { ObjectTraffic } from './storage/store.ts';
+export { type QueryReads, READ_WAYS, type ReadsChoice, type ReadWay } from './storage/store.ts';
 export { lookAtLeases } from './storage/watch-leases.ts';
 export { type NamedLake, type UnitedLakes, uniteLakes } from './union/united-lakes.ts';
 export { isNumeric, valueText } from './unload/result-values.ts';

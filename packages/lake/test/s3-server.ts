@@ -98,7 +98,10 @@ export async function startS3Server(): Promise<S3Server> {
         : problem(404, 'NoSuchBucket');
     if (fault === 'unanswered') return void message.socket.destroy();
     if (fault === 'failed-after') return send(response, problem(500, 'InternalError'));
-    return send(response, request.method === 'HEAD' ? { ...answer, body: null } : answer);
+    return send(
+      response,
+      request.method === 'HEAD' ? { ...answer, body: null } : partOf(answer, message.headers.range),
+    );
   };
   const server = createServer((message, response) => {
     handle(message, response).catch(() => message.socket.destroy());
@@ -127,6 +130,16 @@ function send(response: ServerResponse, { status, headers = {}, body }: S3Answer
   const type = typeof body === 'string' ? { 'content-type': 'application/xml' } : {};
   response.writeHead(status, { ...type, ...headers });
   response.end(body ?? undefined);
+}
+
+/** The bytes that a request asks for, where it asks for some. */
+function partOf(answer: S3Answer, range: string | undefined): S3Answer {
+  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+  if (first === undefined || answer.status !== 200 || !Buffer.isBuffer(answer.body)) return answer;
+  const body = answer.body.subarray(Number(first), Number(last) + 1);
+  const place = `bytes ${first}-${Number(first) + body.length - 1}/${answer.body.length}`;
+  const headers = { ...answer.headers, 'content-length': String(body.length), 'content-range': place };
+  return { status: 206, headers, body };
 }
 
 function problem(status: number, code: string): S3Answer {

@@ -10,8 +10,15 @@ export interface FaultProxy {
   readonly url: string;
   /** All requests since the start, without their bodies. */
   readonly requests: S3Request[];
+  /** Bytes of the bodies that it has passed on to its clients. */
+  passedBytes: number;
   /** Decides the fault of a request, by its number from 1; null for none. */
   fault: (request: S3Request, number: number) => S3Fault | null;
+  /**
+   * Happens before a request of a client goes on. `silent`: it never does, and is not answered; a number: it is
+   * answered with an error of that status.
+   */
+  before: (request: S3Request, client: string) => Promise<'silent' | number | null>;
   close(): Promise<void>;
 }
 
@@ -23,13 +30,21 @@ export function changesIn({ requests }: FaultProxy): number {
 /** Starts a proxy on a port of its own. Signatures hold, because the server is given the host that was signed. */
 export async function startFaultProxy(server: string): Promise<FaultProxy> {
   const requests: S3Request[] = [];
-  const state = { requests, fault: (_: S3Request, __: number): S3Fault | null => null };
+  const proxied: Omit<FaultProxy, 'url' | 'close'> = {
+    requests,
+    passedBytes: 0,
+    fault: () => null,
+    before: async () => null,
+  };
   const handle = async (message: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = [];
     for await (const chunk of message) chunks.push(chunk as Buffer);
     const asked = requestOf(message);
     requests.push(asked);
-    const fault = state.fault(asked, requests.length);
+    const held = await proxied.before(asked, message.headers['user-agent'] ?? '');
+    if (held === 'silent') return;
+    if (held !== null) return fail(response, held);
+    const fault = proxied.fault(asked, requests.length);
     if (fault === 'lost') return void message.socket.destroy();
     if (typeof fault === 'number') return fail(response, fault);
     const { method, headers } = message;
@@ -37,6 +52,9 @@ export async function startFaultProxy(server: string): Promise<FaultProxy> {
       if (fault === 'unanswered') return void answer.resume().on('end', () => message.socket.destroy());
       if (fault === 'failed-after') return void answer.resume().on('end', () => fail(response, 500));
       response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.on('data', (bytes: Buffer) => {
+        proxied.passedBytes += bytes.length;
+      });
       answer.pipe(response);
     });
     forwarded.on('error', () => message.socket.destroy()).end(Buffer.concat(chunks));
@@ -49,7 +67,7 @@ export async function startFaultProxy(server: string): Promise<FaultProxy> {
     proxy.closeAllConnections();
     await new Promise((resolve) => proxy.close(resolve));
   };
-  return Object.assign(state, { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, close });
+  return Object.assign(proxied, { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, close });
 }
 
 function requestOf({ method = '', url = '/', headers }: IncomingMessage): S3Request {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, posix } from 'node:path';
 import { type Simulator, startSimulator } from '@edrlake/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { definePart, type Ended, installFromNpm, NPM_QUIET, output, run, TOP } from '../part.ts';
+import { definePart, type Ended, installFromNpm, NPM_QUIET, output, packEdrlake, run, TOP } from '../part.ts';
 
 /** The oldest Node that the package promises, and the newest of each later major. */
 const NODES: Readonly<Record<string, string>> = { 20: '20.19.0', 22: '22', 24: '24', 26: '26' };
@@ -34,10 +34,7 @@ async function install(folder: string): Promise<Kit> {
     publint: '0.3.25',
     ...Object.fromEntries([...nodes, ...compilers]),
   });
-  const quiet = ['--json', '--no-foreground-scripts'];
-  const packed = await output('npm', ['pack', ...quiet, '--pack-destination', folder], { cwd: PACKAGE });
-  const [{ filename, files }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
-  return { folder, programs, tarball: join(folder, filename), files: files.map(({ path }) => path) };
+  return { folder, programs, ...(await packEdrlake(folder)) };
 }
 
 definePart('package', install, (kit) => {

@@ -40,3 +40,5 @@ export const RANGE = ['from', 'to', 'filter', 'state'] as const satisfies readon
 export const PLACE = ['lake', 'work', 'cache', 'encryption'] as const satisfies readonly FlagName[];
 /** Where the lake is, and what DuckDB may use. */
 export const LAKE = [...PLACE, 'dataset', 'memory-limit', 'threads'] as const satisfies readonly FlagName[];
+/** The same for statements over its files, and how they read those in an object store. */
+export const QUERIED = [...LAKE, 'reads', 'httpfs'] as const satisfies readonly FlagName[];

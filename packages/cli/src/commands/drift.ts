@@ -1,7 +1,7 @@
 import { writeText } from '@edrlake/core';
 import { driftSql } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { OUTPUT, QUERIED } from '../args/option-groups.ts';
 import { driftText } from '../investigate/drift-text.ts';
 import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { formatOf, writeAnswer } from '../query/query-output.ts';
@@ -16,7 +16,7 @@ export const command = defineCommand({
     'What no column takes is kept in the column extra, nested as delivered. A row for each path in it: first and last day, rows and their share in percent, the JSON types seen, short samples, and whether the field is documented. Members of arrays are not looked at: an array is one value.',
     'A new path, or a known one with a new type, is how a change of the API shows. Asks the lake alone. edrlake promote makes such a path a column.',
   ],
-  flags: ['table', 'from', 'to', 'format', ...LAKE, ...OUTPUT],
+  flags: ['table', 'from', 'to', 'format', ...QUERIED, ...OUTPUT],
   flagTexts: {
     from: { describe: 'First UTC day to read', defaultText: 'all' },
     to: { describe: 'Last UTC day to read', defaultText: 'all' },

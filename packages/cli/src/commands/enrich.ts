@@ -1,7 +1,7 @@
 import { countText, EdrlakeError, nounText } from '@edrlake/core';
 import type { EnrichReport } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
+import { GATEWAY, OUTPUT, PLATFORM, PROGRESS, QUERIED } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { requireLake } from '../session/lake-access.ts';
@@ -17,7 +17,7 @@ export const command = defineCommand({
     'What the details add fills the empty columns, and extra; nothing that is stored changes. What they say otherwise is in extra below edrlake.otherwise, and edrlake.detailsAt says when. Events that the API does not have are not asked for again for 30 days.',
     'Safe to interrupt and to repeat. Exit codes: 0 all events that are selected have details, 3 some are left (run again).',
   ],
-  flags: ['where', 'limit', 'max-requests', ...GATEWAY, ...PLATFORM, ...LAKE, 'publish', ...OUTPUT, ...PROGRESS],
+  flags: ['where', 'limit', 'max-requests', ...GATEWAY, ...PLATFORM, ...QUERIED, 'publish', ...OUTPUT, ...PROGRESS],
   flagTexts: { limit: { describe: 'Events to ask for, the newest', defaultText: 'all' } },
   examples: [
     { command: 'edrlake enrich --where "score >= 5"', purpose: 'every scored event' },

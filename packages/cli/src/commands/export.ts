@@ -12,10 +12,11 @@ import {
 } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { wordsText } from '../args/flags/flag-kinds.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { OUTPUT, QUERIED } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { outputOf, writeAnswer } from '../query/query-output.ts';
 import { readStatement } from '../query/read-text.ts';
+import { noteReads } from '../query/reads-note.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';
 
@@ -30,7 +31,7 @@ export const command = defineCommand({
     'Formats are arrow, parquet, csv and ndjson. Where --format is missing, the extension of the file says it; in a folder it is parquet.',
   ],
   positionals: { table: { describe: 'A table such as events, DuckDB SQL, or - for SQL on standard input' } },
-  flags: ['format', 'output', ...LAKE, ...OUTPUT],
+  flags: ['format', 'output', ...QUERIED, ...OUTPUT],
   flagTexts: {
     format: { describe: wordsText(UNLOAD_FORMATS), defaultText: 'by the file', choices: UNLOAD_FORMATS },
     output: { describe: 'A file, a folder (DIR/), a device or a named pipe', defaultText: null },
@@ -53,15 +54,20 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { output } = values;
   if (output === null || outputOf(resolve(workingDirectory, output), context) !== null) {
     const query = { sql: statementOf(what), format: unloadFormatOf({ format, to: '', formatName: '--format' }, false) };
-    await withLakeToRead(values, context, (lake) => writeAnswer({ lake, ...query, signal }, output, context));
+    await withLakeToRead(values, context, (lake) =>
+      writeAnswer({ lake: noteReads(lake, values, context).lake, ...query, signal }, output, context),
+    );
     return 0;
   }
   const plan = await planUnload({ what, to: output, workingDirectory, format, formatName: '--format' });
-  await withLakeToRead(values, context, async (lake) => {
-    const { folder, ...written } = await runUnload(lake, plan, signal);
+  await withLakeToRead(values, context, async (opened) => {
+    const noted = noteReads(opened, values, context);
+    const { folder, ...result } = await runUnload({ ...opened, ...noted.lake }, plan, signal);
+    const reads = noted.reads();
+    const written = { ...result, ...(reads !== null && { reads }) };
     if (folder === null) {
       if (typed.has('json')) await writeJson(context.stdout, written);
-    } else if (values.json) await writeJson(context.stdout, { output: written.output, ...folder });
+    } else if (values.json) await writeJson(context.stdout, { ...written, ...folder });
     else await writeMessage(context, reportText(folder, output));
   });
   return 0;

@@ -1,7 +1,7 @@
 import { bytesText, countText, EdrlakeError, nounText, parseRange, type TimeRange } from '@edrlake/core';
 import type { PublishOcsfReport } from '@edrlake/ocsf';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { OUTPUT, QUERIED } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { ocsfPlaceOf } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
@@ -17,7 +17,7 @@ export const command = defineCommand({
     'Each event becomes one event of a class (file, process, network, kernel, registry; base event where no class takes it), and each scored indicator a detection finding. What no attribute takes is in unmapped; "typed" is the share of the values that became attributes. docs/ocsf.md has the mapping.',
     'Run again after commits, it publishes days that are new, and writes days anew that changed since. Interrupted anywhere, the next run goes on. With --layout security-lake the files are where a custom source needs them, one source a class: --to s3://BUCKET puts them there.',
   ],
-  flags: ['ocsf-version', 'layout', 'to', 'region', 'account-id', 'from', 'until', 'dry-run', ...LAKE, ...OUTPUT],
+  flags: ['ocsf-version', 'layout', 'to', 'region', 'account-id', 'from', 'until', 'dry-run', ...QUERIED, ...OUTPUT],
   flagTexts: {
     to: { valueName: 'PLACE', describe: 'Folder or s3://bucket/prefix to publish into', defaultText: './ocsf' },
     from: { describe: 'First UTC day', defaultText: 'all' },

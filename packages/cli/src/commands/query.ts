@@ -3,11 +3,12 @@ import { closeAfter, EdrlakeError } from '@edrlake/core';
 import { type Lake, type NamedLake, type UnitedLakes, uniteLakes } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand, type Turn } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { OUTPUT, QUERIED } from '../args/option-groups.ts';
 import { QUERY_FORMAT_TEXT } from '../args/options.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { formatOf, outputOf, refuseBinaryAtTerminal, writeAnswer } from '../query/query-output.ts';
 import { readStatement } from '../query/read-text.ts';
+import { noteReads } from '../query/reads-note.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
@@ -27,7 +28,7 @@ export const command = defineCommand({
     'With --subscription all, or a pattern, the lakes are asked as one: each table has the rows of all of them, and a first column subscription. A subscription without a lake is left out, and stderr names it.',
   ],
   positionals: { sql: { describe: 'DuckDB SQL, or - for standard input' } },
-  flags: ['format', 'output', ...LAKE, ...OUTPUT],
+  flags: ['format', 'output', ...QUERIED, ...OUTPUT],
   flagTexts: QUERY_FORMAT_TEXT,
   examples: [
     { command: 'edrlake query "select event_type, count(*) from events group by all"', purpose: 'a table' },
@@ -95,6 +96,9 @@ function fileOf({ values: { output } }: CommandInput, { workingDirectory }: Proc
 
 async function answer(sql: string, lake: UnitedLakes, input: CommandInput, context: ProcessContext): Promise<void> {
   const [format, file] = [formatOf(input), fileOf(input, context)];
-  const isWritten = await writeAnswer({ lake, sql, format, signal: context.signal }, file, context);
-  if (isWritten && input.typed.has('json')) await writeJson(context.stdout, { output: file, format });
+  const noted = noteReads(lake, input.values, context);
+  const isWritten = await writeAnswer({ lake: noted.lake, sql, format, signal: context.signal }, file, context);
+  if (!isWritten || !input.typed.has('json')) return;
+  const reads = noted.reads();
+  await writeJson(context.stdout, { output: file, format, ...(reads !== null && { reads }) });
 }

@@ -4,7 +4,7 @@ import { lookAtLeases } from '@edrlake/lake';
 import { describePipeline, type Pipeline, parseParams } from '@edrlake/runner';
 import { readRun, runReportOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { ENGINE, GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
+import { ENGINE, GATEWAY, OUTPUT, PLATFORM, PROGRESS, QUERIED } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
 import { startDisplay } from '../progress/progress-display.ts';
@@ -38,7 +38,7 @@ export const command = defineCommand({
     ...ENGINE,
     ...GATEWAY,
     ...PLATFORM,
-    ...LAKE,
+    ...QUERIED,
     'publish',
     ...OUTPUT,
     ...PROGRESS,

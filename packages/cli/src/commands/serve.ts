@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { ENGINE, LAKE, OUTPUT } from '../args/option-groups.ts';
+import { ENGINE, OUTPUT, QUERIED } from '../args/option-groups.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { serveLake, USUAL_PORT } from '../query/serve-lake.ts';
 
@@ -14,7 +14,7 @@ export const command = defineCommand({
     'Whether a run on workers goes on, the Temporal server is asked, with --engine temporal; else it is unknown.',
     'It listens on this machine only. For another --host a --token-file is needed: visitors give the token as the password of any user, programs as a bearer. There is no TLS: put a proxy in front, or use ssh -L 8090:localhost:8090.',
   ],
-  flags: ['port', 'host', 'token-file', 'rate-limit', ...LAKE, ...ENGINE, ...OUTPUT],
+  flags: ['port', 'host', 'token-file', 'rate-limit', ...QUERIED, ...ENGINE, ...OUTPUT],
   flagTexts: { port: { describe: 'Port to listen on; 0 takes a free one', defaultText: String(USUAL_PORT) } },
   examples: [
     { command: 'edrlake serve', purpose: 'the lake in ./lake' },

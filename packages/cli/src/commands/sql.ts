@@ -1,11 +1,12 @@
 import { writeText } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { OUTPUT, QUERIED } from '../args/option-groups.ts';
 import { QUERY_FORMAT_TEXT, type QueryFormat, queryFormatOf } from '../args/options.ts';
 import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { refuseBinaryAtTerminal, writeResult } from '../query/query-output.ts';
 import { readAllText } from '../query/read-text.ts';
+import { noteReads } from '../query/reads-note.ts';
 import { runSqlShell } from '../query/sql-shell.ts';
 import { isBlank, splitStatements } from '../query/sql-statements.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
@@ -16,7 +17,7 @@ export const command = defineCommand({
   command: 'sql',
   describe: 'A small SQL shell over the lake',
   details: ['Statements end with a semicolon. .help lists what else it understands. Ctrl-C stops a running query.'],
-  flags: ['format', ...LAKE, ...OUTPUT],
+  flags: ['format', ...QUERIED, ...OUTPUT],
   flagTexts: QUERY_FORMAT_TEXT,
   examples: [
     { command: 'edrlake sql', purpose: 'the lake in ./lake' },
@@ -32,11 +33,12 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { stdin, stdout } = context;
   const format = values.json ? 'json' : queryFormatOf(values);
   refuseBinaryAtTerminal(format, stdout);
-  await withLakeToRead(values, context, (lake) =>
-    stdin.isTTY === true && !values.json
+  await withLakeToRead(values, context, (opened) => {
+    const lake = { ...opened, ...noteReads(opened, values, context).lake };
+    return stdin.isTTY === true && !values.json
       ? runSqlShell(lake, format, context)
-      : runScript(lake, format, values.json, context),
-  );
+      : runScript(lake, format, values.json, context);
+  });
   return 0;
 }
 

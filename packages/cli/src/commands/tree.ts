@@ -2,7 +2,7 @@ import { writeText } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { type HostTree, readAbsence, treeOfEvent, treeOfHost } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { OUTPUT, QUERIED } from '../args/option-groups.ts';
 import { treeDocument, treeText } from '../investigate/tree-text.ts';
 import { unknownEvent } from '../investigate/unknown-event.ts';
 import { lineWidth, type ProcessContext } from '../process/process-context.ts';
@@ -29,7 +29,7 @@ export const command = defineCommand({
     'A parent that is not in the lake is a ghost, with the reason: it may be on days that are not fetched or not looked at, was started before the lake begins, or the API listed no event of it. Process ids are used again: of several processes with an id the newest before an event counts. In SQL: the view process_edges.',
   ],
   positionals: { 'event-or-host': { describe: 'Id of an event, name of a host, or agent id' } },
-  flags: ['depth', 'from', 'to', ...LAKE, ...OUTPUT],
+  flags: ['depth', 'from', 'to', ...QUERIED, ...OUTPUT],
   flagTexts: {
     from: { describe: 'First UTC day to look at', defaultText: null },
     to: { describe: 'Last UTC day to look at', defaultText: null },

@@ -1,7 +1,7 @@
 import { EdrlakeError, nounText } from '@edrlake/core';
 import type { RunAbout } from '@edrlake/temporal';
 import { type CommandInput, defineCommand, type Turn } from '../args/command.ts';
-import { ENGINE, GATEWAY, LAKE, OUTPUT, PLATFORM } from '../args/option-groups.ts';
+import { ENGINE, GATEWAY, OUTPUT, PLATFORM, QUERIED } from '../args/option-groups.ts';
 import { readCredentials } from '../config/credentials.ts';
 import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
@@ -19,7 +19,7 @@ export const command = defineCommand({
     'Stays and takes tasks of edrlake run, backfill and schedule with --engine temporal, for the subscriptions that it was started for. Start as many as you like, on as many machines. Ctrl-C stops it within two seconds: what it works on goes on at another worker, or at the next start.',
     'It needs the packages of Temporal, which do not come with edrlake; without them it says how to install them.',
   ],
-  flags: [...ENGINE, 'slots', 'max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, 'publish', 'hunts', ...OUTPUT],
+  flags: [...ENGINE, 'slots', 'max-reject-share', ...GATEWAY, ...PLATFORM, ...QUERIED, 'publish', 'hunts', ...OUTPUT],
   examples: [
     { command: 'edrlake worker --engine temporal', purpose: 'for a server on this machine' },
     {

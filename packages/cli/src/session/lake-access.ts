@@ -53,11 +53,13 @@ export function lakeName(values: FlagValues, context: Pick<ProcessContext, 'env'
 /** How to reach the object store of the lake, for `openLake`; nothing for a lake on a disk. */
 export function objectLakeOf(
   values: FlagValues,
-  { env }: Pick<ProcessContext, 'env'>,
+  { env, workingDirectory }: Pick<ProcessContext, 'env' | 'workingDirectory'>,
 ): { readonly objects?: ObjectLake } {
   const address = lakeAddress(values);
   if (address === null) return {};
-  return { objects: { address, s3: s3SettingsOf(values, { env }), cacheBytes: sizeBytes(values.cache) } };
+  const { reads: way, httpfs } = values;
+  const reads = { way, httpfsFile: httpfs === null ? null : resolve(workingDirectory, httpfs) };
+  return { objects: { address, s3: s3SettingsOf(values, { env }), cacheBytes: sizeBytes(values.cache), reads } };
 }
 
 /**
@@ -107,7 +109,7 @@ export function ownerOf({ account }: Pick<ProcessContext, 'account'>): Omit<Want
 /** How to open it: `write` creates it where there is none, `read` changes nothing on disk. */
 export function lakeOptions(
   values: FlagValues,
-  context: Pick<ProcessContext, 'env' | 'account'>,
+  context: Pick<ProcessContext, 'env' | 'account' | 'workingDirectory'>,
   purpose: 'read' | 'write',
 ) {
   const owner = ownerOf(context);

@@ -5,6 +5,6 @@ import type { FlagName } from '../args/options.ts';
 export const ENGINE_SETTINGS_OF_WORKERS: readonly FlagName[] = [
   ...GATEWAY,
   ...PLATFORM,
-  ...(['work', 'cache', 'encryption', 'dataset', 'memory-limit', 'threads'] as const),
+  ...(['work', 'cache', 'encryption', 'reads', 'httpfs', 'dataset', 'memory-limit', 'threads'] as const),
   ...(['max-reject-share', 'publish', 'writer', 'telemetry'] as const),
 ];

@@ -7,6 +7,8 @@ import type {
   IndexReport,
   PromoteReport,
   PublishReport,
+  QueryReads,
+  ReadWay,
   S3Settings,
   StandingReport,
   UnloadFormat,
@@ -65,6 +67,20 @@ export interface OpenLakeOptions extends Surroundings {
    * of its files. Default: below `.local/state/edrlake` in the user's home folder.
    */
   readonly workDirectory?: string;
+  /**
+   * Only of a lake in an object store: how queries read its files. `copies`: whole files are downloaded, compared with
+   * their checksums and kept. `httpfs`: DuckDB's extension reads what a query needs, without comparing checksums;
+   * edrlake never installs it. Default `auto`: the second where the extension can be loaded, else the first.
+   */
+  readonly reads?: ReadWay;
+  /** The file of DuckDB's extension `httpfs`. Default: where DuckDB installs extensions. */
+  readonly httpfsFile?: string;
+}
+
+/** What a statement may be given. */
+export interface QueryLakeOptions extends Pick<CallOptions, 'signal'> {
+  /** Hears how files of an object store are read, once for each run of the statement that reads any. */
+  readonly onReads?: (reads: QueryReads) => void;
 }
 
 /** One version of a lake: what a reader that starts now sees, in all tables at once. */
@@ -104,7 +120,7 @@ export interface Lake extends AsyncDisposable {
    * const rows = await lake.query<{ events: number }>('select count(*) as events from events').toArray();
    * console.log(rows[0]?.events);
    */
-  query<Row = QueryRow>(sql: string, options?: Pick<CallOptions, 'signal'>): Query<Row>;
+  query<Row = QueryRow>(sql: string, options?: QueryLakeOptions): Query<Row>;
   /** The newest version and its files, with what other processes have committed since. */
   version(): Promise<LakeVersion>;
   /**

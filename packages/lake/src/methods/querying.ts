@@ -3,7 +3,8 @@ import type { CommitTools } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import type { ArrowResult } from '../query/arrow.ts';
 import { countFromLog } from '../query/count-from-log.ts';
-import type { QueryOptions, QueryResult, QueryTarget } from '../query/query.ts';
+import type { QueryResult } from '../query/query.ts';
+import type { QueryOptions, QueryTarget } from '../query/query-target.ts';
 import type { ViewSource } from '../query/views.ts';
 import type { DuckDbLimits } from '../storage/duckdb.ts';
 import { explainQueryFailure } from '../storage/file-errors.ts';
@@ -46,6 +47,7 @@ export function querying(
     newLimits,
     viewSource,
     newestVersion: async () => (await log.refresh()).version,
+    newestFiles: async () => (await log.refresh()).files,
     explain: async (thrown) => explainQueryFailure(thrown, target.directory, (await log.refresh()).files),
   };
   return {

@@ -14,6 +14,8 @@ export interface FileCache {
   locate(path: string): string;
   /** See `RemoteFiles.bring`. */
   bring(files: readonly SummedFile[]): Promise<void>;
+  /** See `RemoteFiles.present`. */
+  present(files: readonly SummedFile[]): Promise<ReadonlySet<string>>;
   /** Makes a copy of a file that is on this machine, such as one that was just uploaded. */
   keep(path: string, location: string): Promise<void>;
   forget(path: string): Promise<void>;
@@ -90,6 +92,10 @@ export function fileCache(
       await mapAtOnce(files, REQUEST_CONCURRENCY, async (file) => {
         if (!(await use(file))) await download(file);
       });
+    },
+    present: async (files) => {
+      const found = await mapAtOnce(files, REQUEST_CONCURRENCY, async (file) => ((await use(file)) ? [file.path] : []));
+      return new Set(found.flat());
     },
     keep: async (path, location) => {
       await intoPlace(path, async (partial) => {

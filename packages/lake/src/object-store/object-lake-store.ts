@@ -12,6 +12,7 @@ import {
 import { mapAtOnce } from '../storage/at-once.ts';
 import type { StoredThing } from '../storage/file-status.ts';
 import { FOLDERS, FORMAT_FILE, isOfTheMachine, parseLogName } from '../storage/layout.ts';
+import type { ReadsChoice } from '../storage/store.ts';
 import { localStore, type RemoteFiles, type Store } from '../storage/store.ts';
 import { type FileCache, fileCache } from './file-cache.ts';
 import { type ObjectStore, type PutOutcome, REQUEST_CONCURRENCY } from './object-store.ts';
@@ -28,6 +29,15 @@ const HEADS_AT_MOST = 12;
 /** For how long what a listing showed is believed of files that nothing but a vacuum or a person removes. */
 const SEEN_MS = 60_000;
 
+/** How a lake in an object store is read. */
+export interface ObjectReading {
+  /** Copies of data files kept on this machine. */
+  readonly cacheBytes?: number | undefined;
+  readonly reads?: ReadsChoice | undefined;
+}
+
+const BY_ITSELF: ReadsChoice = { way: 'auto', httpfsFile: null };
+
 /**
  * A store whose shared part is in an object store. What belongs to this machine is in its work folder: unfinished work,
  * leases, runs, and copies of objects, which never change.
@@ -37,10 +47,10 @@ export function objectLakeStore(
   objects: ObjectStore,
   address: ObjectAddress,
   work: string,
-  cacheBytes: number = CACHE_BYTES,
+  { cacheBytes = CACHE_BYTES, reads = BY_ITSELF }: ObjectReading = {},
 ): Store {
   const local = localStore(work);
-  const shared = sharedFiles(objects, address, work, cacheBytes);
+  const shared = sharedFiles(objects, address, work, { cacheBytes, reads });
   const { cache } = shared;
   return {
     address: address.text,
@@ -98,7 +108,12 @@ export function objectLakeStore(
 }
 
 /** The part of a lake that all machines share. Paths are relative to the lake. */
-function sharedFiles(objects: ObjectStore, address: ObjectAddress, work: string, cacheBytes: number) {
+function sharedFiles(
+  objects: ObjectStore,
+  address: ObjectAddress,
+  work: string,
+  { cacheBytes, reads }: { readonly cacheBytes: number; readonly reads: ReadsChoice },
+) {
   const keyOf = (path: string) => (address.prefix === '' ? path : `${address.prefix}/${path}`);
   const pathOf = (key: string) => (address.prefix === '' ? key : key.slice(address.prefix.length + 1));
   const cache = fileCache(objects, { directory: join(work, CACHE_FOLDER), keyOf, limitBytes: cacheBytes });
@@ -119,7 +134,10 @@ function sharedFiles(objects: ObjectStore, address: ObjectAddress, work: string,
     cache,
     listed,
     lookAt: (paths: readonly string[]) => lookAt(paths, seen, listed, (path) => objects.stat(keyOf(path))),
-    remote: remoteFiles(objects, cache, { keyOf, pathOf }),
+    remote: {
+      ...remoteFiles(objects, cache, { keyOf, pathOf }),
+      ...{ reads, addressOf: (path: string) => `${address.text}/${path}` },
+    },
     upload: async (location: string, path: string, ifGone: 'skip' | 'fail'): Promise<void> => {
       const identity = await identityOf(location);
       if (identity === null && ifGone === 'skip') return;
@@ -197,9 +215,11 @@ function remoteFiles(
   objects: ObjectStore,
   cache: FileCache,
   { keyOf, pathOf }: { readonly keyOf: (path: string) => string; readonly pathOf: (key: string) => string },
-): RemoteFiles {
+): Omit<RemoteFiles, 'reads' | 'addressOf'> {
   return {
     bring: cache.bring,
+    present: cache.present,
+    directAccess: objects.directAccess,
     bringAgain: async (files) => {
       for (const { path } of files) await cache.forget(path);
       await cache.bring(files);

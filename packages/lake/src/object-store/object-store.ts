@@ -1,5 +1,5 @@
 import { EdrlakeError } from '@edrlake/core';
-import type { ObjectTraffic } from '../storage/store.ts';
+import type { DirectAccess, ObjectTraffic } from '../storage/store.ts';
 
 /** One object of a listing. */
 export interface ListedObject {
@@ -49,6 +49,8 @@ export interface ObjectStore {
   openUploads(prefix: string): Promise<OpenUpload[]>;
   abortUpload(upload: OpenUpload): Promise<void>;
   traffic(): ObjectTraffic;
+  /** What DuckDB needs to read objects itself; or why it cannot, as the rest of a sentence. */
+  directAccess(): Promise<DirectAccess | string>;
   close(): void;
 }
 

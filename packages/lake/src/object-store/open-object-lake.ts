@@ -3,6 +3,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdrlakeError, MS_PER_DAY, makeFolder, type ObjectAddress, unwritable, writeAtomic } from '@edrlake/core';
 import { FORMAT_FILE, PROBE_FOLDER } from '../storage/layout.ts';
+import type { ReadsChoice } from '../storage/store.ts';
 import { localStore, PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
 import { CACHE_FOLDER, objectLakeStore } from './object-lake-store.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -14,6 +15,8 @@ export interface ObjectLake {
   readonly s3?: S3Settings;
   /** Local copies are removed beyond this size, those that were not used for the longest time first; 20 GiB. */
   readonly cacheBytes?: number;
+  /** How queries read the files; `auto` unless given. */
+  readonly reads?: ReadsChoice;
 }
 
 /** Where a lake is: in a folder of this machine, or in an object store with a work folder of this machine. */
@@ -53,7 +56,7 @@ export async function storeAt(
   const { address, s3 = {} } = lake;
   const objects = await openS3(address.bucket, s3);
   try {
-    const store = objectLakeStore(objects, address, directory, lake.cacheBytes);
+    const store = objectLakeStore(objects, address, directory, { cacheBytes: lake.cacheBytes, reads: lake.reads });
     await mkdir(join(directory, CACHE_FOLDER), { recursive: true }).catch((thrown) => {
       throw unwritable(directory, thrown);
     });

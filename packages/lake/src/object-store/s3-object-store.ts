@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { EdrlakeError, type ProxySettings, seededRandom, syncPath } from '@edrlake/core';
+import { directAccess } from './direct-access.ts';
 import type { ListedObject, ObjectStore, OpenUpload, PutOutcome } from './object-store.ts';
 import { unreachable } from './object-store.ts';
 import { tunnelAgents } from './proxy-tunnels.ts';
@@ -53,7 +54,7 @@ export async function openS3(bucket: string, settings: S3Settings): Promise<Obje
   const client = await newClient(sdk, settings);
   const tools = settings.retries ?? { pause: (ms: number) => sleep(ms), random: seededRandom(randomInt(2 ** 32)) };
   const counted = { requests: 0, sentBytes: 0, receivedBytes: 0 };
-  return s3Objects({ sdk, client, bucket, tools, encryption: encryptionOf(settings.encryption), counted });
+  return s3Objects({ sdk, client, bucket, settings, tools, encryption: encryptionOf(settings.encryption), counted });
 }
 
 async function loadSdk(): Promise<Sdk> {
@@ -102,6 +103,7 @@ interface S3Tools {
   readonly sdk: Sdk;
   readonly client: S3Client;
   readonly bucket: string;
+  readonly settings: S3Settings;
   readonly tools: RetryTools;
   readonly encryption: Encryption;
   readonly counted: { requests: number; sentBytes: number; receivedBytes: number };
@@ -153,6 +155,7 @@ function s3Objects(s3: S3Tools): ObjectStore {
     openUploads: (prefix) => listUploads(s3, prefix),
     abortUpload: (upload) => abortUpload(s3, upload),
     traffic: () => ({ ...s3.counted }),
+    directAccess: () => directAccess(client, s3.bucket, s3.settings),
     close: () => client.destroy(),
   };
 }

@@ -2,7 +2,8 @@ import duckdb from '@duckdb/node-bindings';
 import { sum } from '@edrlake/core';
 import { Data, Field, RecordBatch, RecordBatchStreamWriter, Schema, Struct } from 'apache-arrow';
 import { arrowColumn } from './arrow-columns.ts';
-import { type QueryOptions, type QueryTarget, startQuery } from './query.ts';
+import { startQuery } from './query.ts';
+import type { QueryOptions, QueryTarget } from './query-target.ts';
 
 /** A result as Arrow, which is read while it is computed. */
 export interface ArrowResult {

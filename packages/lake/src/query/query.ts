@@ -1,27 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
-import { EdrlakeError, errnoOf, interruptOn, quoteFile, quoteName, quoteText, rowsOf } from '@edrlake/core';
-import { type DuckDbLimits, type DuckDbSession, openDuckDb } from '../storage/duckdb.ts';
+import { EdrlakeError, errnoOf, interruptOn, quoteText } from '@edrlake/core';
+import { type CopiesOnly, DirectReadFailure } from '../reading/direct-reading.ts';
+import { leftOnAbort } from '../reading/left-on-abort.ts';
+import { prepareReading } from '../reading/read-only-statement.ts';
 import { errnoInWords, messageOf } from '../storage/file-errors.ts';
-import { HUNT_MATCHES } from '../storage/hunt-matches.ts';
-import { EVENTS, VIEW_FILE } from '../storage/layout.ts';
-import type { Store } from '../storage/store.ts';
+import type { QueryReads } from '../storage/store.ts';
+import { type LockedSession, lakesOf, openLocked, type Statement } from './locked-session.ts';
 import { outputError, outputTarget } from './output-target.ts';
-import { PROCESS_EDGES } from './process-view.ts';
-import { prepareReading } from './read-only-statement.ts';
+import type { QueryOptions, QueryTarget } from './query-target.ts';
 import { plainValue, type QueryColumn, type QueryValue, typeText } from './values.ts';
-import { createViews, showsVersion, type ViewSource } from './views.ts';
-
-/** Options of a query. */
-export interface QueryOptions {
-  /** Aborting it interrupts the query within moments. */
-  readonly signal?: AbortSignal;
-}
 
 /** A result that is read while it is computed. */
 export interface QueryResult {
@@ -31,27 +24,6 @@ export interface QueryResult {
    * query.
    */
   readonly rows: AsyncIterable<readonly (readonly QueryValue[])[]>;
-}
-
-/** Access of queries to one lake. */
-export interface QueryTarget {
-  readonly directory: string;
-  readonly store: Store;
-  /** Limits with a spill directory that no other query uses. */
-  readonly newLimits: () => DuckDbLimits;
-  /** What the newest version shows; called only where `lake.duckdb` is behind. */
-  readonly viewSource: () => Promise<ViewSource>;
-  readonly newestVersion: () => Promise<number>;
-  /** Explains a failure over a file of the lake; returns any other error as it is. */
-  readonly explain: (thrown: unknown) => Promise<unknown>;
-  /** Of a query over several lakes: each with its name. The other members are those of all of them. */
-  readonly parts?: readonly NamedTarget[];
-}
-
-/** One of several lakes, and the name that its rows have in the column `subscription`. */
-export interface NamedTarget {
-  readonly name: string;
-  readonly target: QueryTarget;
 }
 
 /** A writer may move files away between the moment a version is chosen and the moment it is opened. */
@@ -77,62 +49,113 @@ export interface RunningQuery {
 }
 
 /** Starts one statement on a DuckDB of its own, which is closed after the last chunk. */
-export async function startQuery(target: QueryTarget, sql: string, { signal }: QueryOptions): Promise<RunningQuery> {
+export function startQuery(target: QueryTarget, sql: string, { signal, onReads }: QueryOptions): Promise<RunningQuery> {
+  return againWhereItHelps(target, signal, async (version, copiesOnly) => {
+    const started = startOnVersion(target, { sql, version, paths: [], copiesOnly }, signal);
+    const { reads, ...running } = await leftOnAbort(started, signal, (late) => late.end());
+    if (reads !== null) onReads?.(reads);
+    return running;
+  });
+}
+
+/**
+ * Does what no row has been delivered of yet: again on the newest version where that is another one by now, because a
+ * file of the older one may be gone; and with copies where httpfs failed and the user left the choice.
+ */
+async function againWhereItHelps<T>(
+  target: QueryTarget,
+  signal: AbortSignal | undefined,
+  work: (version: number, copiesOnly: CopiesOnly | null) => Promise<T>,
+): Promise<T> {
+  let copiesOnly: CopiesOnly | null = null;
   for (let attempt = 1; ; attempt += 1) {
     refuseAborted(signal);
     const version = await target.newestVersion();
     try {
-      return await startOnVersion(target, version, sql, signal);
+      return await work(version, copiesOnly);
     } catch (thrown) {
+      if (signal?.aborted) throw queryError(thrown, signal);
       const wasOvertaken = attempt < START_ATTEMPTS && (await target.newestVersion()) !== version;
-      if (!wasOvertaken) throw queryError(await target.explain(thrown), signal);
+      if (wasOvertaken) continue;
+      const isOverHttpfs = thrown instanceof DirectReadFailure && copiesOnly === null;
+      if (!isOverHttpfs || demandsHttpfs(target)) throw await explained(target, thrown, signal);
+      copiesOnly = { why: thrown.why };
     }
   }
 }
 
+function demandsHttpfs(target: QueryTarget): boolean {
+  return lakesOf(target).some(({ store }) => store.remote?.reads.way === 'httpfs');
+}
+
+async function explained(target: QueryTarget, thrown: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+  if (thrown instanceof DirectReadFailure) return queryError(thrown.explained, signal);
+  return queryError(await target.explain(thrown), signal);
+}
+
+/** A statement that has started on one version. */
+interface StartedQuery extends RunningQuery {
+  readonly reads: QueryReads | null;
+  end(): void;
+}
+
 async function startOnVersion(
   target: QueryTarget,
-  version: number,
-  sql: string,
+  statement: Statement,
   signal: AbortSignal | undefined,
-): Promise<RunningQuery> {
-  const session = await openLocked(target, version, sql, []);
+): Promise<StartedQuery> {
+  const session = await openLocked(target, statement);
   const guard = interruptOn(session.connection, signal);
-  try {
-    const result = await (await prepareReading(session.connection, sql)).stream();
-    const names = result.deduplicatedColumnNames();
-    const columns = names.map((name, position) => ({ name, type: result.columnType(position) }));
-    return { columns, chunks: chunksOf(target, result, { session, guard, signal }) };
-  } catch (thrown) {
+  const end = () => {
     guard.release();
     session.close();
-    throw thrown;
+  };
+  try {
+    const result = await (await prepareReading(session.connection, statement.sql)).stream();
+    const names = result.deduplicatedColumnNames();
+    const columns = names.map((name, position) => ({ name, type: result.columnType(position) }));
+    // Most objects are opened only now, and before a row is delivered a failure may be got round.
+    const first = session.reads?.by === 'httpfs' ? await result.fetchChunk() : undefined;
+    const { reads, explain } = session;
+    return { columns, reads, end, chunks: chunksOf(target, result, { first, explain, end, signal }) };
+  } catch (thrown) {
+    end();
+    throw await session.explain(thrown);
   }
 }
 
-interface QueryRun {
-  readonly session: DuckDbSession;
-  readonly guard: { release(): void };
+interface QueryRun extends Pick<LockedSession, 'explain'> {
+  /** A chunk that was read already. */
+  readonly first: DuckDBDataChunk | null | undefined;
+  readonly end: () => void;
   readonly signal: AbortSignal | undefined;
 }
 
 async function* chunksOf(
   target: QueryTarget,
   result: DuckDBResult,
-  { session, guard, signal }: QueryRun,
+  { first, explain, end, signal }: QueryRun,
 ): AsyncGenerator<DuckDBDataChunk> {
+  let fetching: Promise<unknown> | null = null;
+  const fetch = async () => {
+    const chunk = result.fetchChunk();
+    fetching = chunk;
+    const fetched = await leftOnAbort(chunk, signal);
+    fetching = null;
+    return fetched;
+  };
   try {
-    for (;;) {
-      const chunk = await result.fetchChunk();
+    for (let chunk = first === undefined ? await fetch() : first; ; chunk = await fetch()) {
       if (chunk === null || chunk.rowCount === 0) break;
       yield chunk;
     }
     signal?.throwIfAborted();
   } catch (thrown) {
-    throw queryError(await target.explain(thrown), signal);
+    throw await explained(target, await explain(thrown), signal);
   } finally {
-    guard.release();
-    session.close();
+    // A DuckDB that was left is closed once it has come back.
+    if (fetching === null) end();
+    else (fetching as Promise<unknown>).then(end, end);
   }
 }
 
@@ -147,13 +170,18 @@ export async function exportParquet(
   target: QueryTarget,
   sql: string,
   file: string,
-  { signal }: QueryOptions = {},
+  { signal, onReads }: QueryOptions = {},
 ): Promise<number> {
   refuseAborted(signal);
   const { path, isReplaceable } = await outputTarget(file);
   const partial = isReplaceable ? `${path}.partial` : join(tmpdir(), `edrlake-${randomUUID()}.parquet`);
   try {
-    const rowCount = await copyToParquet(target, sql, partial, signal);
+    const rowCount = await againWhereItHelps(target, signal, async (version, copiesOnly) => {
+      const statement = { sql, version, paths: [partial], copiesOnly };
+      const copied = await leftOnAbort(copyToParquet(target, statement, partial, signal), signal);
+      if (copied.reads !== null) onReads?.(copied.reads);
+      return copied.rowCount;
+    });
     if (isReplaceable) await rename(partial, path);
     else await pipeline(createReadStream(partial), createWriteStream(path), signal === undefined ? {} : { signal });
     return rowCount;
@@ -182,157 +210,24 @@ function outputErrno(thrown: unknown, partial: string): string | null {
 
 async function copyToParquet(
   target: QueryTarget,
-  sql: string,
+  statement: Statement,
   partial: string,
   signal: AbortSignal | undefined,
-): Promise<number> {
-  const session = await openLocked(target, await target.newestVersion(), sql, [partial]).catch(async (thrown) => {
-    throw queryError(await target.explain(thrown), signal);
-  });
+): Promise<{ readonly rowCount: number; readonly reads: QueryReads | null }> {
+  const session = await openLocked(target, statement);
   const guard = interruptOn(session.connection, signal);
   try {
-    await prepareReading(session.connection, sql);
-    const query = sql.trim().replace(/;+\s*$/, '');
+    await prepareReading(session.connection, statement.sql);
+    const query = statement.sql.trim().replace(/;+\s*$/, '');
     // The line break ends a comment at the end of the query.
     const copy = `COPY (${query}\n) TO ${quoteText(partial)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`;
-    return (await session.connection.run(copy)).rowsChanged;
+    return { rowCount: (await session.connection.run(copy)).rowsChanged, reads: session.reads };
   } catch (thrown) {
-    throw queryError(await target.explain(thrown), signal);
+    throw await session.explain(thrown);
   } finally {
     guard.release();
     session.close();
   }
-}
-
-/**
- * Opens `lake.duckdb` where it shows the newest version, otherwise the same views in memory; locks it before the user's
- * query runs. This DuckDB answers one query and is closed, so caching files for the next one would only take time.
- */
-async function openLocked(
-  target: QueryTarget,
-  version: number,
-  sql: string,
-  paths: readonly string[],
-): Promise<DuckDbSession> {
-  const limits = target.newLimits();
-  const { parts } = target;
-  const session =
-    parts === undefined
-      ? ((await openViewFile(target, version, limits)) ?? (await openInMemory(target, sql, limits)))
-      : await openUnion(parts, sql, limits);
-  try {
-    // DuckDB compares the path of a data file as the view spells it, where `[` and `*` of the lake's path are escaped.
-    const lakes = (parts?.map((part) => part.target) ?? [target]).flatMap(({ directory }) => [
-      quoteText(directory),
-      quoteFile(directory),
-    ]);
-    const directories = `[${[...lakes, quoteText(limits.spillDirectory)].join(', ')}]`;
-    await session.connection.run(`
-      SET allowed_directories = ${directories};
-      ${paths.length === 0 ? '' : `SET allowed_paths = [${paths.map(quoteText).join(', ')}];`}
-      SET enable_external_access = false;
-      SET enable_external_file_cache = false;
-      SET lock_configuration = true`);
-    return session;
-  } catch (thrown) {
-    session.close();
-    throw thrown;
-  }
-}
-
-async function openViewFile(target: QueryTarget, version: number, limits: DuckDbLimits): Promise<DuckDbSession | null> {
-  if (target.store.remote !== null) return null;
-  const path = join(target.directory, VIEW_FILE);
-  if (!existsSync(path)) return null;
-  // Damaged, or locked by a shell that has it open for writing: it is only a cache.
-  const session = await openDuckDb(path, limits).catch(() => null);
-  if (session === null || (await showsVersion(session.connection, target.store, version))) return session;
-  session.close();
-  return null;
-}
-
-async function openInMemory(target: QueryTarget, sql: string, limits: DuckDbLimits): Promise<DuckDbSession> {
-  const session = await openDuckDb(null, limits);
-  try {
-    await createViews(session.connection, await filesHere(target, sql));
-    return session;
-  } catch (thrown) {
-    session.close();
-    throw thrown;
-  }
-}
-
-/**
- * The views of each lake in a database of its own, and over them in the first one views of the same names with the rows
- * of all lakes that have them.
- */
-async function openUnion(parts: readonly NamedTarget[], sql: string, limits: DuckDbLimits): Promise<DuckDbSession> {
-  const session = await openDuckDb(null, limits);
-  const { connection } = session;
-  try {
-    const holders = new Map<string, string[]>();
-    for (const [place, { name, target }] of parts.entries()) {
-      const database = `lake_${place}`;
-      await connection.run(`ATTACH ':memory:' AS ${database}`);
-      await connection.run(`USE ${database}`);
-      await createViews(connection, await filesHere(target, sql));
-      const names = await rowsOf(
-        connection,
-        `SELECT view_name AS name FROM duckdb_views() WHERE database_name = '${database}' AND NOT internal UNION ALL SELECT table_name FROM duckdb_tables() WHERE database_name = '${database}'`,
-      );
-      for (const { name: view } of names) {
-        const rows = `SELECT ${quoteText(name)} AS subscription, * FROM ${database}.main.${quoteName(String(view))}`;
-        holders.set(String(view), [...(holders.get(String(view)) ?? []), rows]);
-      }
-    }
-    await connection.run('USE memory');
-    for (const [view, rows] of holders) {
-      await connection.run(`CREATE VIEW ${quoteName(view)} AS ${rows.join(' UNION ALL BY NAME ')}`);
-    }
-    return session;
-  } catch (thrown) {
-    session.close();
-    throw thrown;
-  }
-}
-
-/**
- * What the views show, with the files that the statement reads on this machine. In an object store a table that the
- * statement does not name has no files: they are not downloaded for it.
- */
-async function filesHere(target: QueryTarget, sql: string): Promise<ViewSource> {
-  const source = await target.viewSource();
-  const { remote } = target.store;
-  if (remote === null) return source;
-  const files = Object.fromEntries(
-    Object.entries(source.snapshot.files).map(([table, ofTable]) => {
-      const views = [table, `${table}_proven`, ...(table === EVENTS ? [PROCESS_EDGES] : [])];
-      const isNamed = views.some((name) => isNamedIn(sql, name));
-      return [table, isNamed ? ofTable : []];
-    }),
-  );
-  const { huntMatches } = source;
-  const matches = huntMatches !== null && isNamedIn(sql, HUNT_MATCHES) ? [{ path: huntMatches }] : [];
-  await remote.bring([...Object.values(files).flat(), ...matches]);
-  return {
-    ...{ ...source, snapshot: { ...source.snapshot, files } },
-    huntMatches: matches.length === 0 ? null : huntMatches,
-  };
-}
-
-/** Functions that make a name of a table, or a statement, from a text. */
-const BY_TEXT = /\bquery(?:_table)?\b/i;
-
-/** What may hold a quote that begins no text, so that only the grammar knows where texts are. */
-const UNUSUAL = /[$\\]|--|\/\*|"[^"]*'/;
-
-/**
- * Whether a statement may read a table or view: its name is in it, outside of texts. DuckDB's own list of the names in
- * a statement is empty for a PIVOT, a recursive query and a join with USING, and a table that is left out looks empty.
- */
-function isNamedIn(sql: string, name: string): boolean {
-  const statement = UNUSUAL.test(sql) ? sql : sql.replace(/'(?:[^']|'')*'/g, "''");
-  return BY_TEXT.test(sql) || new RegExp(`(?<![a-z0-9_])${name}(?![a-z0-9_])`, 'i').test(statement);
 }
 
 function refuseAborted(signal: AbortSignal | undefined): void {

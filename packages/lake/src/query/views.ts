@@ -10,11 +10,11 @@ import {
 } from '@edrlake/core';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isEventTable, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
+import { PROCESS_EDGES, PROCESS_EDGES_MEANING, processEdgesSql } from '../reading/process-view.ts';
 import { HUNT_MATCHES, HUNT_MATCHES_MEANING, hasStandingHunts, huntMatchesSql } from '../storage/hunt-matches.ts';
 import type { Store } from '../storage/store.ts';
 import type { ViewPlace } from '../storage/view-place.ts';
 import { type DayCoverage, scopeText } from '../verify/coverage.ts';
-import { PROCESS_EDGES, PROCESS_EDGES_MEANING, processEdgesSql } from './process-view.ts';
 
 /** The form of the views; a `lake.duckdb` of another number is rewritten. */
 const VIEW_FORMAT = 8;

@@ -96,6 +96,46 @@ export interface ObjectTraffic {
   readonly receivedBytes: number;
 }
 
+/** Ways in which a query reads the data files of a lake in an object store. */
+export const READ_WAYS = ['auto', 'copies', 'httpfs'] as const;
+
+/**
+ * `copies`: whole files are downloaded and compared with their checksums. `httpfs`: DuckDB's extension of that name
+ * reads the parts that a query needs. `auto`: the second where the extension can be loaded, else the first.
+ */
+export type ReadWay = (typeof READ_WAYS)[number];
+
+/** How queries shall read an object store. */
+export interface ReadsChoice {
+  readonly way: ReadWay;
+  /** Absolute path of the extension's file; null: where DuckDB installs extensions. */
+  readonly httpfsFile: string | null;
+}
+
+/** What DuckDB needs to reach the objects itself. */
+export interface DirectAccess {
+  /** Host with its port. */
+  readonly host: string;
+  readonly isEncrypted: boolean;
+  readonly urlStyle: 'path' | 'vhost';
+  readonly region: string;
+  readonly keyId: string;
+  /** Secrets: they go into DuckDB and nowhere else. */
+  readonly secret: string;
+  readonly sessionToken: string | null;
+}
+
+/** How the data files of an object store were read. */
+export interface QueryReads {
+  readonly by: 'copies' | 'httpfs';
+  /** Files that the statement names. */
+  readonly files: number;
+  /** Those of them that were read as copies on this machine. */
+  readonly copies: number;
+  /** Why copies were read; null with `httpfs`. */
+  readonly why: string | null;
+}
+
 /** The part of a store that only a lake in an object store has. */
 export interface RemoteFiles {
   /**
@@ -106,6 +146,14 @@ export interface RemoteFiles {
   bring(files: readonly SummedFile[]): Promise<void>;
   /** The same, without using a copy that is here: for what examines the object store itself. */
   bringAgain(files: readonly SummedFile[]): Promise<void>;
+  /** The paths of those of the files of which there is a copy. Marks it as used. */
+  present(files: readonly SummedFile[]): Promise<ReadonlySet<string>>;
+  /** How queries shall read what has no copy. */
+  readonly reads: ReadsChoice;
+  /** `s3://bucket/key` of a file. */
+  addressOf(path: string): string;
+  /** What DuckDB needs to read the files at their addresses; or why it cannot, as the rest of a sentence. */
+  directAccess(): Promise<DirectAccess | string>;
   /** Brings the files that a statement names by the paths of their copies. */
   bringNamed(sql: string, describe: (path: string) => SummedFile): Promise<void>;
   /** Names in a folder of which there is a copy that never changes. Asks nothing of the object store. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { sum } from '@edrlake/core';
-import type { NamedTarget, QueryOptions, QueryResult, QueryTarget } from '../query/query.ts';
+import type { QueryResult } from '../query/query.ts';
+import type { NamedTarget, QueryOptions, QueryTarget } from '../query/query-target.ts';
 import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 
 /** What can be asked of several lakes; as the methods of a lake. */

@@ -7,7 +7,8 @@ import { finished } from 'node:stream/promises';
 import { type Dataset, writeText } from '@edrlake/core';
 import type { Snapshot } from '../log/snapshot.ts';
 import { outputError, outputTarget } from '../query/output-target.ts';
-import type { QueryOptions, QueryResult } from '../query/query.ts';
+import type { QueryResult } from '../query/query.ts';
+import type { QueryOptions } from '../query/query-target.ts';
 import { writeCsv, writeNdjson } from './result-writers.ts';
 
 /** Formats of files, which programs read. */

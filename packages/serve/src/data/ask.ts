@@ -1,5 +1,5 @@
 import { EdrlakeError } from '@edrlake/core';
-import type { QueryValue } from '@edrlake/lake';
+import type { QueryReads, QueryValue } from '@edrlake/lake';
 import type { Answer } from '../documents/documents.ts';
 import type { PageContext } from './page-context.ts';
 
@@ -22,7 +22,11 @@ export const ASK_LIMITS = {
  */
 export async function answer(sql: string, { lake, clock }: PageContext, signal: AbortSignal): Promise<Answer> {
   const startedMs = clock.nowMs();
-  const { columns, rows } = await lake.query(sql, { signal });
+  let reads: QueryReads | null = null;
+  const onReads = (found: QueryReads) => {
+    reads = found;
+  };
+  const { columns, rows } = await lake.query(sql, { signal, onReads });
   const shown: (readonly unknown[])[] = [];
   let bytes = 0;
   let isCut = false;
@@ -37,7 +41,7 @@ export async function answer(sql: string, { lake, clock }: PageContext, signal: 
     // Leaving the loop ends the query.
     if (isCut) break;
   }
-  return { columns, rows: shown, isCut, durationMs: clock.nowMs() - startedMs };
+  return { columns, rows: shown, isCut, durationMs: clock.nowMs() - startedMs, reads };
 }
 
 /** JSON has no integers beyond 53 bits. */

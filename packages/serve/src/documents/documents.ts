@@ -1,4 +1,4 @@
-import type { DayCoverage, PublicationState, QueryColumn } from '@edrlake/lake';
+import type { DayCoverage, PublicationState, QueryColumn, QueryReads } from '@edrlake/lake';
 import type {
   ExportProgress,
   HourOfRequests,
@@ -240,4 +240,6 @@ export interface Answer {
   /** There are more rows. */
   readonly isCut: boolean;
   readonly durationMs: number;
+  /** How files of an object store were read; null where none were. */
+  readonly reads: QueryReads | null;
 }

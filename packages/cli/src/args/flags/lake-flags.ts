@@ -34,6 +34,21 @@ export const LAKE_FLAGS = {
     expected: 'AES256, aws:kms or the id or ARN of a KMS key',
     read: readText,
   }),
+  reads: choiceFlag({
+    group: 'Lake',
+    valueName: 'HOW',
+    describe: 'Of an s3:// lake, in queries: auto, copies or httpfs of DuckDB',
+    choices: ['auto', 'copies', 'httpfs'],
+    byDefault: 'auto',
+  }),
+  httpfs: optionalFlag({
+    group: 'Lake',
+    valueName: 'FILE',
+    describe: "Of an s3:// lake: DuckDB's extension httpfs",
+    expected: 'the path of a file httpfs.duckdb_extension',
+    read: readText,
+    defaultText: 'where DuckDB installs it',
+  }),
   dataset: choiceFlag({
     group: 'Lake',
     valueName: 'NAME',

@@ -128,7 +128,7 @@ function Buttons({ sql, isRunning, onRun, onCancel }: ButtonsProps) {
 }
 
 function Result({ answer }: { answer: Answer }) {
-  const { columns, rows, isCut, durationMs } = answer;
+  const { columns, rows, isCut, durationMs, reads } = answer;
   return (
     <section class="card" aria-labelledby="answer">
       <header>
@@ -136,6 +136,11 @@ function Result({ answer }: { answer: Answer }) {
           {isCut ? `the first ${nounText(rows.length, 'row')}` : nounText(rows.length, 'row')} in{' '}
           {durationText(durationMs)}
         </h2>
+        {reads !== null && (
+          <span class="soft small" title={reads.why ?? ''}>
+            {reads.by === 'httpfs' ? 'read with httpfs' : 'read from copies'}
+          </span>
+        )}
       </header>
       <Chart answer={answer} />
       {rows.length > 0 && (

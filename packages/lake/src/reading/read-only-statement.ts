@@ -1,7 +1,7 @@
 import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api';
 import { EdrlakeError } from '@edrlake/core';
 
-// Two locks keep the SQL of a user from writing: here the kind of statement, and in `query.ts` the configuration of
+// Two locks keep the SQL of a user from writing: here the kind of statement, and in `locked-session.ts` the settings of
 // DuckDB, which is locked with the folders that may be opened. The second alone would still allow writing into the
 // lake.
 
