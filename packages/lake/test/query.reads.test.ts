@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import { expect, test } from 'vitest';
 import { type Lake, type QueryReads, type ReadWay, uniteLakes } from '../src/index.ts';
+import { placeOfBucket, type SentRequest } from '../src/object-store/direct-access.ts';
 import { directFailure } from '../src/reading/direct-reading.ts';
 import { leftOnAbort } from '../src/reading/left-on-abort.ts';
 import { objectsOn } from './object-address.ts';
@@ -103,6 +104,22 @@ test.each([
   expect(failure?.explained).toMatchObject({ code, message: expect.stringContaining(part) });
   expect(failure?.explained.cause).toBeUndefined();
   expect(`${failure?.explained.message} ${failure?.why}`).not.toContain('SECRET');
+});
+
+test.each<readonly [SentRequest, boolean, ReturnType<typeof placeOfBucket>]>([
+  [
+    { protocol: 'https:', hostname: 'lake.s3.eu-central-1.amazonaws.com', path: '/edr/_lake.json' },
+    false,
+    { host: 's3.eu-central-1.amazonaws.com', isEncrypted: true, urlStyle: 'vhost' },
+  ],
+  [
+    { protocol: 'http:', hostname: 'lake.local', port: 9000, path: '/lake/edr/_lake.json' },
+    true,
+    { host: 'lake.local:9000', isEncrypted: false, urlStyle: 'path' },
+  ],
+  [{ protocol: 'https:', hostname: 'store.example', path: '/below/lake/edr/_lake.json' }, true, null],
+])('DuckDB is given the server that the client asks: %j', (sent, isInPath, place) => {
+  expect(placeOfBucket(sent, 'lake', isInPath)).toEqual(place);
 });
 
 test('a file that no version names any more was replaced, and what is said of a statement stays', () => {

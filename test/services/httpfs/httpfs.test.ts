@@ -8,12 +8,10 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { S3_KEY } from '../../../packages/lake/test/object-address.ts';
 import { startS3Server } from '../../../packages/lake/test/s3-server.ts';
 import { type FaultProxy, startFaultProxy } from '../object-store/fault-proxy.ts';
-import { installVersitygw, KEY, type RunningServer, startVersitygw } from '../object-store/servers.ts';
-import { definePart, installPython, NPM_QUIET, output, packEdrlake, run } from '../part.ts';
+import { KEY, type RunningServer, startVersitygw } from '../object-store/servers.ts';
+import { definePart, run } from '../part.ts';
+import { install, type Kit } from './stage.ts';
 
-// An extension loads only into exactly its own version of DuckDB, and 1.5.5 is the newest that PyPI has.
-const BINDINGS = '1.5.5-r.5';
-const WHEEL = 'duckdb-extension-httpfs==1.5.5';
 const TABLES = ['asset_tags', 'certificates', 'events', 'indicators', 'interfaces', 'rejects'];
 const ADDRESS = 's3://lake/edr';
 const EVENTS = 20_000;
@@ -24,15 +22,6 @@ const NARROW = 'SELECT event_type, count(*)::INTEGER AS n FROM events GROUP BY A
 /** As which DuckDB asks. */
 const DUCKDB = /^duckdb/;
 const TOKEN = 'session-token-of-the-test';
-
-interface Kit {
-  readonly versitygw: string;
-  readonly folder: string;
-  /** A project that has edrlake and the older DuckDB. */
-  readonly project: string;
-  /** The file of the extension. */
-  readonly httpfs: string;
-}
 
 interface AskOptions {
   readonly reads?: string;
@@ -51,26 +40,6 @@ interface Answer {
 
 function isEvents(key: string): boolean {
   return /events\/.*parquet/.test(key);
-}
-
-async function install(folder: string): Promise<Kit> {
-  await mkdir(join(folder, 'python'), { recursive: true });
-  const [versitygw, python] = await Promise.all([
-    installVersitygw(),
-    installPython(join(folder, 'python'), ['--no-deps', WHEEL]),
-  ]);
-  const packages = join(python, '../../lib');
-  const files = await readdir(packages, { recursive: true });
-  const found = files.find((path) => path.endsWith('httpfs.duckdb_extension'));
-  if (found === undefined) throw new Error(`${WHEEL} has no httpfs.duckdb_extension`);
-  const { tarball } = await packEdrlake(folder, ['--ignore-scripts']);
-  const project = join(folder, 'project');
-  await rm(project, { recursive: true, force: true });
-  await cp(join(import.meta.dirname, 'ask.mjs'), join(project, 'ask.mjs'));
-  const manifest = { private: true, type: 'module', overrides: { '@duckdb/node-bindings': BINDINGS } };
-  await writeFile(join(project, 'package.json'), JSON.stringify(manifest));
-  await output('npm', ['install', ...NPM_QUIET, tarball, '@aws-sdk/client-s3@~3.1175.0'], { cwd: project });
-  return { versitygw, folder, project, httpfs: join(packages, found) };
 }
 
 definePart<Kit>('httpfs', install, (kit) => {
@@ -173,6 +142,33 @@ definePart<Kit>('httpfs', install, (kit) => {
     const demanded = await edrlake([...query, '--reads', 'httpfs']);
     expect(demanded.exitCode).toBe(2);
     expect(demanded.stdout).toContain('INSTALL httpfs in a DuckDB shell of exactly version v1.5.5');
+  });
+
+  test('lakes of several subscriptions are read as one', async () => {
+    const cwd = join(directory, 'both');
+    await mkdir(cwd);
+    const subscriptions = ['one', 'two'].map((name) => ({ name, baseUrl: simulator.url, username: 'demo' }));
+    const config = { lake: 's3://lake/of/{subscription}', rateLimit: 'none', subscriptions };
+    await writeFile(join(cwd, 'edrlake.config.json'), JSON.stringify(config));
+    const passwords = { EDRLAKE_SUBSCRIPTION_ONE_PASSWORD: 'demo', EDRLAKE_SUBSCRIPTION_TWO_PASSWORD: 'demo' };
+    const both = async (...words: readonly string[]) => {
+      const program = join(kit().project, 'node_modules/.bin/edrlake');
+      const env = { ...access(), ...passwords, XDG_STATE_HOME: join(cwd, 'state') };
+      const ended = await run(program, [...words, '--subscription', 'all'], { cwd, env });
+      expect(ended.exitCode, ended.stdout + ended.stderr).toBe(0);
+      return ended;
+    };
+    await both('backfill', '--from', '2020-08-17', '--to', '2020-08-17');
+    // What the machine has written itself is there as copies.
+    await rm(join(cwd, 'state'), { recursive: true });
+    const sql =
+      'SELECT subscription, count(*) AS n, bit_xor(md5_number(t::VARCHAR)) AS digest FROM events t GROUP BY ALL ORDER BY ALL';
+    const query = ['query', sql, '--format', 'csv', '--log-level', 'debug', ...httpfs(), '--reads'];
+    const read = await both(...query, 'httpfs');
+    expect(read.stderr).toMatch(/^edrlake: reads 2 files with httpfs$/m);
+    expect(await copiesIn(join(cwd, 'state'))).toEqual([]);
+    expect(read.stdout).toBe((await both(...query, 'copies')).stdout);
+    expect(read.stdout).toMatch(/^subscription,n,digest\none,[1-9]\d+,\d+\ntwo,[1-9]/);
   });
 
   test('a statement of few columns moves less with httpfs than whole files', async () => {

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { EdrlakeError, type ProxySettings, seededRandom, syncPath } from '@edrlake/core';
-import { directAccess } from './direct-access.ts';
+import { directAccess, hearRequests } from './direct-access.ts';
 import type { ListedObject, ObjectStore, OpenUpload, PutOutcome } from './object-store.ts';
 import { unreachable } from './object-store.ts';
 import { tunnelAgents } from './proxy-tunnels.ts';
@@ -138,6 +138,7 @@ async function repeatedSmall<T>(s3: S3Tools, what: string, send: (options: SendO
 
 function s3Objects(s3: S3Tools): ObjectStore {
   const { sdk, client } = s3;
+  const lastSent = hearRequests(client);
   return {
     put: async (key, content) => {
       await putBody(s3, key, Buffer.from(content));
@@ -155,7 +156,7 @@ function s3Objects(s3: S3Tools): ObjectStore {
     openUploads: (prefix) => listUploads(s3, prefix),
     abortUpload: (upload) => abortUpload(s3, upload),
     traffic: () => ({ ...s3.counted }),
-    directAccess: () => directAccess(client, s3.bucket, s3.settings),
+    directAccess: () => directAccess(client, s3.bucket, { sent: lastSent(), proxy: s3.settings.proxy ?? null }),
     close: () => client.destroy(),
   };
 }
