@@ -42,6 +42,7 @@ const LONG = [
   'packages/lake/test/standing.matches.test.ts',
   'packages/lake/test/vacuum.leftovers.test.ts',
   'packages/lake/test/value-index.answers.test.ts',
+  'packages/lake/test/value-index.memory.test.ts',
   'packages/lake/test/value-index.parts.test.ts',
   'packages/lake/test/value-index.queries.test.ts',
   'packages/lake/test/verify.flipped-bytes.test.ts',

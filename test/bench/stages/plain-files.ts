@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { quoteText } from '@edrlake/core';
 
@@ -6,15 +7,23 @@ const TABLES = ['events', 'certificates', 'indicators'] as const;
 
 const filesOf = (folder: string, table: string) => quoteText(`${folder}/${table}/*/*.parquet`);
 
+/** Days that are written at once: sorting more needs too much memory. */
+const DAYS_AT_ONCE = 30;
+
 /** Writes the lake's rows again as DuckDB does by default: by date, in the order of arrival. */
 export async function writePlainFiles(lake: string, folder: string, spill: string): Promise<void> {
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB', temp_directory: spill });
   const connection = await instance.connect();
+  const days = (await readdir(`${lake}/${TABLES[0]}`)).map((name) => name.split('=')[1] ?? '').sort();
   for (const table of TABLES) {
-    // A backfill delivers events in the order of their time.
-    const rows = `SELECT * FROM read_parquet(${filesOf(lake, table)}) ORDER BY event_time, event_id`;
-    const target = quoteText(`${folder}/${table}`);
-    await connection.run(`COPY (${rows}) TO ${target} (FORMAT parquet, PARTITION_BY (event_date))`);
+    for (let first = 0; first < days.length; first += DAYS_AT_ONCE) {
+      const [from = '', to = ''] = [days[first], days[Math.min(first + DAYS_AT_ONCE, days.length) - 1]];
+      const inDays = `event_date BETWEEN DATE ${quoteText(from)} AND DATE ${quoteText(to)}`;
+      // A backfill delivers events in the order of their time.
+      const rows = `SELECT * FROM read_parquet(${filesOf(lake, table)}) WHERE ${inDays} ORDER BY event_time, event_id`;
+      const options = 'FORMAT parquet, PARTITION_BY (event_date), OVERWRITE_OR_IGNORE';
+      await connection.run(`COPY (${rows}) TO ${quoteText(`${folder}/${table}`)} (${options})`);
+    }
   }
   connection.closeSync();
   instance.closeSync();

@@ -46,10 +46,12 @@ export async function runCommandLine(
   const { listed, rest } = listedCommand(args, commands);
   const { command } = await listed.load();
   const words = [oneWord(listed.name), ...rest];
+  let isUnderstood = false;
   const parser = commandParser(words, command, 'run')
     .fail(false)
     .strict()
     .middleware(async (argv) => {
+      isUnderstood = true;
       const typed = typedTexts(argv, command);
       const { values, chosen } = await readSettings(typed, command.flags, command.flagTexts);
       invocation.chosen = chosen;
@@ -62,7 +64,8 @@ export async function runCommandLine(
   try {
     await parser.parseAsync(words, { invocation });
   } catch (error) {
-    throw isYargsError(error) ? usageError(error.message, command, args) : error;
+    // What fails after that is the work of the command, whose errors may look as those of yargs.
+    throw !isUnderstood && isYargsError(error) ? usageError(error.message, command, args) : error;
   }
   return invocation.exitCode;
 }

@@ -24,9 +24,11 @@ export interface IndexReport {
 
 /** Files of the index of one level that are merged into one of the next. */
 const FAN_IN = 8;
+/** Entries of a merged file: DuckDB sorts these in the least memory that it may be given, twice as many it does not. */
+const MAX_ENTRIES = 10_000_000;
 /** Rows and files that are read into one file of the index. */
-const MAX_ROWS = 2_000_000;
-const MAX_FILES = 500;
+const MAX_ROWS = 1_000_000;
+const MAX_FILES = 200;
 
 type IndexContext = Pick<CommitContext, 'store' | 'log' | 'tables' | 'connection' | 'workFolder' | 'emit'>;
 
@@ -96,7 +98,7 @@ function* groupsOf(files: readonly LoggedFile[]): Generator<LoggedFile[]> {
   if (group.length > 0) yield group;
 }
 
-/** SQL of the entries of some files: a key, and the position of a file that may hold the value. */
+/** SQL of the entries of some files, each once: a key, and the position of a file that may hold the value. */
 function entriesSql(reader: TableReader, tables: readonly TableSpec[], files: readonly LoggedFile[]): string {
   const positions = new Map(files.map(({ path }, position) => [path, position]));
   const names = [...new Set(files.map(({ table }) => table))];
@@ -112,9 +114,10 @@ function entriesSql(reader: TableReader, tables: readonly TableSpec[], files: re
       return `SELECT ${keySql(`'${observable}'`, 'text')} AS key, file FROM (${texts})`;
     });
   });
-  return selects.join(' UNION ALL ');
+  return `SELECT DISTINCT key, file FROM (${selects.join(' UNION ALL ')})`;
 }
 
+/** @param entries SQL of different entries */
 async function writeSegment(
   { store, connection, workFolder }: IndexContext,
   entries: string,
@@ -126,7 +129,7 @@ async function writeSegment(
   const path = `${FOLDERS.values}/${name}.parquet`;
   // Sorted keys become differences of few bits.
   const rows = await connection.run(
-    `COPY (SELECT DISTINCT key, file FROM (${entries}) ORDER BY key, file) TO ${quoteText(store.locate(staged))}
+    `COPY (SELECT key, file FROM (${entries}) ORDER BY key, file) TO ${quoteText(store.locate(staged))}
      (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)`,
   );
   const checksum = await sumFile(store.locate(staged));
@@ -144,7 +147,10 @@ async function writeSegment(
   };
 }
 
-/** Merges segments level by level, and leaves out data files that are gone. */
+/**
+ * Merges segments level by level, up to a size that can be sorted, and leaves out data files that are gone. No two
+ * segments know one data file, so that their entries differ.
+ */
 async function mergedSegments(
   context: IndexContext,
   segments: readonly IndexSegment[],
@@ -153,21 +159,47 @@ async function mergedSegments(
 ): Promise<IndexSegment[]> {
   let current = [...segments];
   for (let level = 0; current.some((segment) => segment.level >= level); level += 1) {
-    const ofLevel = current.filter((segment) => segment.level === level);
+    const ofLevel = current.filter((segment) => segment.level === level && segment.rowCount * 2 <= MAX_ENTRIES);
     if (ofLevel.length < FAN_IN) continue;
-    signal.throwIfAborted();
-    const files: (readonly [string, number | null])[] = [];
-    const parts = ofLevel.map((segment) => {
-      const places = segment.files.map((file) => (alive.has(file[0]) ? files.push(file) - 1 : null));
-      const list = `[${places.map((place) => place ?? 'NULL').join(', ')}]`;
-      const rows = `read_parquet(${quoteFile(context.store.locate(segment.path))})`;
-      return `SELECT key, ${list}[file + 1]::INTEGER AS file FROM ${rows}`;
-    });
-    const merged = `SELECT * FROM (${parts.join(' UNION ALL ')}) WHERE file IS NOT NULL`;
-    const one = await writeSegment(context, merged, files, level + 1);
-    current = [...current.filter((segment) => segment.level !== level), one];
+    for (const group of mergeableGroups(ofLevel)) {
+      signal.throwIfAborted();
+      const one = await mergeSegments(context, group, alive, level + 1);
+      current = [...current.filter((segment) => !group.includes(segment)), one];
+    }
   }
   return current;
+}
+
+/** Groups of at least two segments that are small enough together. */
+function mergeableGroups(segments: readonly IndexSegment[]): IndexSegment[][] {
+  const groups: IndexSegment[][] = [[]];
+  let entries = 0;
+  for (const segment of segments) {
+    if (entries + segment.rowCount > MAX_ENTRIES) {
+      groups.push([]);
+      entries = 0;
+    }
+    groups.at(-1)?.push(segment);
+    entries += segment.rowCount;
+  }
+  return groups.filter((group) => group.length > 1);
+}
+
+async function mergeSegments(
+  context: IndexContext,
+  segments: readonly IndexSegment[],
+  alive: ReadonlyMap<string, unknown>,
+  level: number,
+): Promise<IndexSegment> {
+  const files: (readonly [string, number | null])[] = [];
+  const parts = segments.map((segment) => {
+    const places = segment.files.map((file) => (alive.has(file[0]) ? files.push(file) - 1 : null));
+    const list = `[${places.map((place) => place ?? 'NULL').join(', ')}]`;
+    const rows = `read_parquet(${quoteFile(context.store.locate(segment.path))})`;
+    return `SELECT key, ${list}[file + 1]::INTEGER AS file FROM ${rows}`;
+  });
+  const merged = `SELECT * FROM (${parts.join(' UNION ALL ')}) WHERE file IS NOT NULL`;
+  return writeSegment(context, merged, files, level);
 }
 
 /** Files of the index that the manifest no longer names. A reader that misses one reads the data files instead. */
