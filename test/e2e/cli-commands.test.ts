@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseRange } from '@edrlake/core';
 import { type Simulator, startSimulator } from '@edrlake/simulator';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { inFreshDirectory, inPlainDuckDb, runCommand, runJson, startCommand } from './command.ts';
 
 const BINARY = fileURLToPath(new URL('../../packages/edrlake/bin/edrlake.js', import.meta.url));
@@ -169,6 +170,23 @@ describe('a lake', () => {
     });
   }, 240_000);
 });
+
+it('a command that waits for a disk without an answer ends within moments of Ctrl-C', async () => {
+  await inFreshDirectory(async (directory) => {
+    // Reading it waits for a writer, in a thread of Node's that no interrupt reaches.
+    const password = join(directory, 'password');
+    execFileSync('mkfifo', [password]);
+    const args = ['backfill', ...TWO_DAYS, '--base-url', 'http://127.0.0.1:9', '--lake', join(directory, 'lake')];
+    const env = { EDRLAKE_PASSWORD: '', EDRLAKE_PASSWORD_FILE: password };
+    const running = startCommand(args, { env });
+    // It can be opened so once it is being read.
+    const writer = await vi.waitFor(() => openSync(password, constants.O_WRONLY | constants.O_NONBLOCK), 30_000);
+    running.kill('SIGINT');
+    const ended = await running.ended;
+    closeSync(writer);
+    expect(ended).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('[INTERRUPTED]') });
+  });
+}, 60_000);
 
 describe('simulate', () => {
   it('prints its address, serves, and ends on a signal', async () => {

@@ -9,7 +9,7 @@ const BINARY = fileURLToPath(new URL('../../packages/edrlake/bin/edrlake.js', im
 
 /** The result of a run of the command. */
 export interface Ended {
-  /** null when a signal ended it. */
+  /** 130 as well where it ended itself by SIGINT, as a shell reports that; null when another signal ended it. */
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -54,7 +54,9 @@ export function startCommand(args: readonly string[], options: CommandOptions = 
   if (options.closeStderr === true) child.stderr.destroy();
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+    child.on('close', (exitCode, signal) =>
+      resolve({ exitCode: signal === 'SIGINT' ? 130 : exitCode, stdout, stderr }),
+    );
   });
   const said = (text: string) =>
     new Promise<void>((resolve, reject) => {

@@ -22,11 +22,11 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
   const endAtOnce = () => {
     if (args.includes('--json')) process.stdout.write(`${JSON.stringify(errorDocument(interrupt))}\n`);
     else process.stderr.write(`\n${errorText(interrupt, lineWidth(process.stderr, process.env))}`);
-    endProcess(interrupt.exitCode);
+    endBySignal();
   };
   const stop = () => {
     // A second Ctrl-C.
-    if (abort.signal.aborted) endProcess(interrupt.exitCode);
+    if (abort.signal.aborted) endBySignal();
     setTimeout(endAtOnce, STOP_WITHIN_MS).unref();
     abort.abort(interrupt);
   };
@@ -58,12 +58,17 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
   process.stdin.destroy();
 }
 
-/**
- * Ends the process. Node would wait for native code that does not hear its interruption: then the process ends itself
- * as the signal of Ctrl-C does, which a shell reports as 130.
- */
+/** Ends the process in order, unless native code that was interrupted goes on. */
 function endProcess(exitCode: number): void {
-  if (!isWorkLeft()) process.exit(exitCode);
+  if (isWorkLeft()) endBySignal();
+  else process.exit(exitCode);
+}
+
+/**
+ * Ends the process as the signal of Ctrl-C does, which a shell reports as 130. `process.exit` waits for native code
+ * that does not hear its interruption: a statement over a large lake, a file on a disk that does not answer.
+ */
+function endBySignal(): void {
   process.removeAllListeners('SIGINT');
   process.kill(process.pid, 'SIGINT');
 }

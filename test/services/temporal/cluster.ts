@@ -118,7 +118,10 @@ export function startEdrlake(
       text[name] += piece;
     });
   }
-  const ended = once(child, 'close').then(([exitCode]) => ({ exitCode: exitCode as number | null, ...text }));
+  const ended = once(child, 'close').then(([exitCode, signal]) => ({
+    exitCode: signal === 'SIGINT' ? 130 : (exitCode as number | null),
+    ...text,
+  }));
   const isSaid = (wanted: string | RegExp) =>
     typeof wanted === 'string' ? text.stderr.includes(wanted) : wanted.test(text.stderr);
   return {
