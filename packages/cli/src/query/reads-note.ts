@@ -36,7 +36,7 @@ export function noteReads(
 }
 
 /** `reads 12 files with httpfs, 3 of them from copies on this machine` */
-export function readsText({ by, files, copies, why }: QueryReads): string {
+function readsText({ by, files, copies, why }: QueryReads): string {
   const what = `reads ${nounText(files, 'file')}`;
   if (by === 'copies') return `${what} as copies on this machine: ${why}`;
   return `${what} with httpfs${copies === 0 ? '' : `, ${copies} of them as copies on this machine`}`;
