@@ -12,8 +12,7 @@ import {
 import { mapAtOnce } from '../storage/at-once.ts';
 import type { StoredThing } from '../storage/file-status.ts';
 import { FOLDERS, FORMAT_FILE, isOfTheMachine, parseLogName } from '../storage/layout.ts';
-import type { ReadsChoice } from '../storage/store.ts';
-import { localStore, type RemoteFiles, type Store } from '../storage/store.ts';
+import { localStore, type ReadsChoice, type RemoteFiles, type Store } from '../storage/store.ts';
 import { type FileCache, fileCache } from './file-cache.ts';
 import { type ObjectStore, type PutOutcome, REQUEST_CONCURRENCY } from './object-store.ts';
 

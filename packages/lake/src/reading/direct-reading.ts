@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { EdrlakeError, quoteText, rowsOf } from '@edrlake/core';
-import { messageOf } from '../storage/file-errors.ts';
+import { messageOf, replacedFile, unreadableData } from '../storage/file-errors.ts';
 import type { DirectAccess, QueryReads, RemoteFiles, SummedFile } from '../storage/store.ts';
 
 /** How one statement reads the files of one lake in an object store. */
@@ -183,15 +183,7 @@ function isConnectionError(message: string): boolean {
 
 function goneFailure(path: string | null, isOfNewest: boolean): DirectReadFailure {
   const name = path ?? 'a data file';
-  const explained =
-    path === null || isOfNewest
-      ? new EdrlakeError('LAKE_CORRUPT', `a data file cannot be read: ${name} is missing`, {
-          hint: 'Restore the file from a backup, or run: edrlake reconcile --repair',
-        })
-      : new EdrlakeError('QUERY_FAILED', `${name} was replaced while the query ran`, {
-          disposition: 'retry',
-          hint: 'Run the query again.',
-        });
+  const explained = path === null || isOfNewest ? unreadableData(`${name} is missing`) : replacedFile(path);
   return new DirectReadFailure(explained, 'httpfs finds a file missing');
 }
 

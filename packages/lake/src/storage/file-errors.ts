@@ -40,7 +40,9 @@ export function explainFileError(failure: unknown): unknown {
     });
   }
   if (!isFileError(thrown)) return thrown;
-  return message.includes(`/${FOLDERS.ids}/`) ? unreadableIndex(thrown) : unreadableData(reasonIn(message), thrown);
+  return message.includes(`/${FOLDERS.ids}/`)
+    ? unreadableIndex(thrown)
+    : unreadableData(reasonIn(message), { cause: thrown });
 }
 
 /**
@@ -52,12 +54,16 @@ export function explainQueryFailure(thrown: unknown, directory: string, files: R
   const location = isFileError(thrown) ? fileNamedBy(thrown) : null;
   if (location === null) return thrown;
   const path = relative(directory, location).replaceAll(sep, '/');
-  if (files.has(path)) return unreadableData(path, thrown);
+  if (files.has(path)) return unreadableData(path, { cause: thrown });
   // Commits name their files after this pattern; other names belong to the user.
   if (!/^[^/]+\/\w+=[^/]+\/\d{8}T\d{6}Z-[^/]+\.parquet$/.test(path)) return thrown;
+  return replacedFile(path, { cause: thrown });
+}
+
+/** The error of a query that began on a version whose data file was replaced since. */
+export function replacedFile(path: string, options: { readonly cause?: unknown } = {}): EdrlakeError {
   return new EdrlakeError('QUERY_FAILED', `${path} was replaced while the query ran`, {
-    disposition: 'retry',
-    cause: thrown,
+    ...{ disposition: 'retry', ...options },
     hint: 'Run the query again.',
   });
 }
@@ -91,8 +97,8 @@ function reasonIn(message: string): string {
 }
 
 /** The error of a data file that is missing or broken. */
-function unreadableData(what: string, cause: unknown): EdrlakeError {
-  return new EdrlakeError('LAKE_CORRUPT', `a data file cannot be read: ${what}`, { cause, hint: REPAIR_HINT });
+export function unreadableData(what: string, options: { readonly cause?: unknown } = {}): EdrlakeError {
+  return new EdrlakeError('LAKE_CORRUPT', `a data file cannot be read: ${what}`, { ...options, hint: REPAIR_HINT });
 }
 
 /** The error of an index file that exists but cannot be read: once it is deleted, the lake rebuilds the index. */
