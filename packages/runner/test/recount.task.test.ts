@@ -10,12 +10,15 @@ it('the recount task looks once a day how far back the API answers', async () =>
   const provided = stage.open('high');
   const recount = async (input: object) => {
     const before = stage.simulator.calls.dataTotal;
-    await recountTask.run(recountTask.parseInput(input), {
+    const { requests } = await recountTask.run(recountTask.parseInput(input), {
       run: { runId: 'run', pipeline: 'nightly', startedAtMs: endMs },
       ...{ task: 'recount', partition: null, attempt: 1, services: stage.services, provided },
       notify: async () => null,
     });
-    return stage.simulator.calls.dataTotal - before;
+    const sent = stage.simulator.calls.dataTotal - before;
+    // The first of them logs in.
+    expect(requests).toBe(sent === 0 ? 0 : sent + 1);
+    return sent;
   };
   const lake = { directory: stage.lakeDirectory };
   expect([await recount({}), (await readHorizon(lake)).oldestMs]).toEqual([

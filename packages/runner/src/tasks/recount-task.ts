@@ -31,6 +31,7 @@ export const recountTask: RegisteredTask<z.infer<typeof RecountInput>, RecountTa
   run: async ({ maxRequests, mismatchCounts }, context) =>
     context.provided.useLake(async ({ lake, connection }) => {
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
+      const requestsBefore = connection.requestsMade();
       const report = await recountSealedDays(ends, { within: null, maxRequests }, runServicesOf(context));
       const isAllowed = report.requests + HORIZON_REQUESTS <= maxRequests;
       if (isAllowed) await lookAtHorizon(ends, runServicesOf(context));
@@ -40,7 +41,8 @@ export const recountTask: RegisteredTask<z.infer<typeof RecountInput>, RecountTa
         verdict: 'late' as const,
         difference: inLake - inApi,
       }));
-      return { ...counts, outcome: mismatchCounts && late.length > 0 ? 'mismatch' : 'done', differing };
+      const requests = connection.requestsMade() - requestsBefore;
+      return { ...counts, requests, outcome: mismatchCounts && late.length > 0 ? 'mismatch' : 'done', differing };
     }, context.services),
   describe: async ({ maxRequests }) =>
     `days proven ${RECOUNT_AFTER_DAYS.join(', ')} days ago, at most ${maxRequests} requests`,
