@@ -42,4 +42,20 @@ export const LIBRARY: readonly PlantedBug[] = [
     replace: 'return [...results, { name, result: null, error: toEdrlakeError(thrown) }];',
     tests: ['test/contract/examples.test.ts'],
   },
+  {
+    name: 'lost-day-found-equal',
+    effect: 'calls a day complete whose files are gone, because they were there when it was compared',
+    file: 'packages/runner/src/days/calendar.ts',
+    find: "compared.verdict === 'match' && isWholeDay && !isLost",
+    replace: "compared.verdict === 'match' && isWholeDay",
+    tests: ['packages/runner/test/comparisons.outdated.test.ts'],
+  },
+  {
+    name: 'rebuilt-days-found-equal',
+    effect: 'calls days complete that nothing proves any more, because they were equal before the log was rebuilt',
+    file: 'packages/runner/src/connect/open-lake.ts',
+    find: 'await forgetReconciliations(directory);',
+    replace: 'void forgetReconciliations;',
+    tests: ['packages/runner/test/comparisons.outdated.test.ts'],
+  },
 ];

@@ -46,7 +46,7 @@ function calendarFrom(
   followed: TimeRange | null = null,
   nowMs = NOW_MS,
 ): Calendar {
-  return calendarOf({ lines, comparisons, followed, nowMs });
+  return calendarOf({ lines, comparisons, lost: new Set(), followed, nowMs });
 }
 
 function statesOf({ spans }: Calendar): Record<Day, DayState> {

@@ -42,7 +42,7 @@ const STATUS: LakeStatus = {
   committedAtMs: NOW_MS - HOUR_MS,
   tables: [{ table: 'events', rows: 3, files: 1, bytes: 2_048 }],
   days: [DAY],
-  calendar: calendarOf({ lines: [DAY], comparisons: new Map(), followed: null, nowMs: NOW_MS }),
+  calendar: calendarOf({ lines: [DAY], comparisons: new Map(), lost: new Set(), followed: null, nowMs: NOW_MS }),
   listedTwice: 0,
   lostFiles: [],
   rejects: [],
@@ -79,7 +79,13 @@ it('says how far back the API answers, and until when days that are not proven c
   const nowMs = Date.UTC(2026, 10, 25);
   const until = (retentionMs: number | null, days: number) => {
     const bad = { ...DAY, verdict: 'partial', day: '2026-09-01', lastDay: '2026-09-02' } as const;
-    const calendar = calendarOf({ lines: [bad, DAY].slice(0, days), comparisons: new Map(), followed: null, nowMs });
+    const calendar = calendarOf({
+      lines: [bad, DAY].slice(0, days),
+      comparisons: new Map(),
+      lost: new Set(),
+      followed: null,
+      nowMs,
+    });
     const text = statusText(
       { ...STATUS, calendar, horizon: { retentionMs, oldestMs: null, lookedAtMs: nowMs } },
       { width: 80, colour: false, nowMs },

@@ -1,6 +1,7 @@
 import type { Dataset } from '@edrlake/core';
 import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { type Lake, type LakeOptions, openLake, type RebuildReport, rebuildLog } from '@edrlake/lake';
+import { forgetReconciliations } from '../reconcile/last-results.ts';
 import type { Services } from '../run/types.ts';
 
 export { type TenantGate, tenantGate } from './tenant-gate.ts';
@@ -28,10 +29,11 @@ export function openEdrLake(
 }
 
 /**
- * Rebuilds the log of such a lake from its data files.
+ * Rebuilds the log of such a lake from its data files, and forgets the comparisons of its days with the API, so that
+ * no day is complete that nothing proves.
  * @throws {EdrlakeError} as `rebuildLog` of the lake package
  */
-export function rebuildEdrLog(
+export async function rebuildEdrLog(
   directory: string,
   {
     memoryLimit,
@@ -45,5 +47,8 @@ export function rebuildEdrLog(
   services: Pick<Services, 'clock' | 'emit'>,
 ): Promise<RebuildReport> {
   const { clock, emit } = services;
-  return rebuildLog({ directory, memoryLimit, dataset, clock, emit, ...(objects && { objects }) }, about);
+  const options = { directory, memoryLimit, dataset, clock, emit, ...(objects && { objects }) };
+  const report = await rebuildLog(options, about);
+  await forgetReconciliations(directory);
+  return report;
 }

@@ -29,6 +29,8 @@ export interface DayKnowledge {
   /** Oldest first. */
   readonly lines: readonly DayCoverage[];
   readonly comparisons: ReadonlyMap<Day, DayComparison>;
+  /** Days with files that are gone or cut. */
+  readonly lost: ReadonlySet<Day>;
   /**
    * The processing time that was synced without a gap and had settled then. Nothing is processed before it happens, so
    * a day that is inside is as complete as one that was fetched by its own time.
@@ -40,13 +42,15 @@ export interface DayKnowledge {
 /**
  * Combines proofs and comparisons; the younger counts. The time grows with what is known, not with the number of days.
  */
-export function calendarOf({ lines, comparisons, followed, nowMs }: DayKnowledge): Calendar {
+export function calendarOf({ lines, comparisons, lost, followed, nowMs }: DayKnowledge): Calendar {
   const scope = mainScope(lines);
   const isAll = scope === 'all';
   const ofScope = lines.filter((line) => line.scope === scope);
   const known = new Set<number>();
   for (const { day, lastDay } of ofScope) known.add(startOfDayMs(day)).add(startOfDayMs(lastDay) + MS_PER_DAY);
-  for (const day of isAll ? comparisons.keys() : []) known.add(startOfDayMs(day)).add(startOfDayMs(day) + MS_PER_DAY);
+  for (const day of isAll ? [...comparisons.keys(), ...lost] : []) {
+    known.add(startOfDayMs(day)).add(startOfDayMs(day) + MS_PER_DAY);
+  }
   const counts = Object.fromEntries(DAY_STATES.map((state) => [state, 0])) as Record<DayState, number>;
   if (known.size === 0) return { scope, spans: [], counts };
   const firstMs = smallest(known);
@@ -66,7 +70,8 @@ export function calendarOf({ lines, comparisons, followed, nowMs }: DayKnowledge
     const line = ofScope[next];
     const covering = line !== undefined && startOfDayMs(line.day) <= startMs ? line : undefined;
     const compared = isAll ? comparisons.get(dayOf(startMs)) : undefined;
-    const fetched = stateOf(covering, compared, range, nowMs);
+    const isLost = lost.has(dayOf(startMs));
+    const fetched = stateOf({ line: covering, compared, isLost }, range, nowMs);
     const state = asOfNow(isAll ? withFollowed(fetched, range, followed) : fetched, range, nowMs);
     counts[state] += (range.endMs - range.startMs) / MS_PER_DAY;
     const previous = spans.at(-1);
@@ -78,23 +83,31 @@ export function calendarOf({ lines, comparisons, followed, nowMs }: DayKnowledge
 
 /** How days stand that are known alike. */
 function stateOf(
-  line: DayCoverage | undefined,
-  compared: DayComparison | undefined,
+  {
+    line,
+    compared,
+    isLost,
+  }: {
+    readonly line: DayCoverage | undefined;
+    readonly compared: DayComparison | undefined;
+    readonly isLost: boolean;
+  },
   { endMs }: TimeRange,
   nowMs: number,
 ): DayState {
   // Equal numbers of one histogram do not settle what a count of the day has found; the next recount does.
   const isOverruled = line?.recount !== undefined && (compared === undefined || compared.verdict === 'match');
-  if (isOverruled) return 'late';
+  if (isOverruled && !isLost) return 'late';
   if (compared !== undefined && compared.atMs >= (line?.lastVerifiedAtMs ?? 0)) {
     if (compared.verdict === 'duplicate') return 'mismatched';
     if (compared.verdict === 'late' || compared.verdict === 'missing') return compared.verdict;
     // Equal numbers say something about a whole day only after it has settled, and only by a clock that can be
     // believed.
     const isWholeDay = compared.atMs >= endMs + SETTLE_LAG_MS && !isAhead(compared.atMs, nowMs);
-    if (compared.verdict === 'match' && isWholeDay) return 'complete';
+    // What was equal then may be gone since.
+    if (compared.verdict === 'match' && isWholeDay && !isLost) return 'complete';
   }
-  return line?.verdict ?? 'unplanned';
+  return isLost ? 'mismatched' : (line?.verdict ?? 'unplanned');
 }
 
 /** States that more proofs make complete. */

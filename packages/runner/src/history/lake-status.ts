@@ -14,6 +14,7 @@ import {
 } from '@edrlake/lake';
 import { remainingRequests } from '../connect/limiter-folder.ts';
 import { type Calendar, calendarOf } from '../days/calendar.ts';
+import { lostDays } from '../days/gate.ts';
 import { type Horizon, readHorizon } from '../horizon/learned-horizon.ts';
 import { lastReconciliations } from '../reconcile/last-results.ts';
 import { readWatermark, watermarkOf } from '../sync/watermark.ts';
@@ -109,7 +110,8 @@ export async function readLakeStatus(
   const settledMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs, SETTLE_LAG_MS);
   const isFollowed = settledMs !== null && followedFromMs !== null && followedFromMs < settledMs;
   const followed = isFollowed ? { startMs: followedFromMs, endMs: settledMs } : null;
-  const calendar = calendarOf({ lines: days, comparisons, followed, nowMs });
+  const lostFiles = days.some(({ verdict }) => verdict === 'mismatched') ? await lake.lostFiles() : [];
+  const calendar = calendarOf({ lines: days, comparisons, lost: lostDays(lostFiles), followed, nowMs });
   const budget = await remainingRequests(lake.directory, about.userLimit, nowMs);
   const { askEngine } = about;
   const look = { ...(await lookAtLeases(lake.directory, nowMs)), ...(askEngine && { askEngine }) };
@@ -121,7 +123,7 @@ export async function readLakeStatus(
     days,
     calendar,
     listedTwice: await lake.listedTwice(),
-    lostFiles: days.some(({ verdict }) => verdict === 'mismatched') ? await lake.lostFiles() : [],
+    lostFiles,
     rejects: await lake.rejectReasons(),
     newestEventAtMs: await lake.newestEventMs(),
     watermarkMs,

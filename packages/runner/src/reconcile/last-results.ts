@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Day, writeAtomic } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
@@ -44,4 +44,9 @@ export async function rememberReconciliation(
   const text = JSON.stringify(Object.fromEntries([...kept].sort(([a], [b]) => (a < b ? -1 : 1))));
   // A power cut may lose it: the next reconciliation writes it again.
   await writeAtomic(path, text, { temporary: `${path}.${uniqueName}.part`, syncs: 'nothing' });
+}
+
+/** Forgets all of them: they say nothing about a lake whose log is another one. */
+export async function forgetReconciliations(directory: string): Promise<void> {
+  await rm(join(directory, FILE), { force: true });
 }

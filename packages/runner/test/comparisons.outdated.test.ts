@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { NO_FILTER, parseRange, systemClock } from '@edrlake/core';
+import { exportRange, openEdrLake, rebuildEdrLog, reconcile, rememberReconciliation } from '@edrlake/runner';
+import { readLakeStatus } from '@edrlake/runner/history';
+import { expect, it } from 'vitest';
+import { homeOf, loseFile } from '../../lake/test/lake-homes.ts';
+import { OPTIONS, onStage, type Stage } from './flow-stage.ts';
+
+const WEEK = parseRange('2020-08-17', '2020-08-23');
+const SETUP = { events: 700, range: WEEK, seed: 21 };
+
+async function compare({ lake, ends, services }: Pick<Stage, 'lake' | 'ends' | 'services'>): Promise<string[]> {
+  const days = await reconcile(ends, { range: WEEK, by: 'day' }, services());
+  await rememberReconciliation(lake, days, systemClock.nowMs(), services().newRunId);
+  return days.map(({ verdict }) => verdict);
+}
+
+const daysOf = async (lake: Stage['lake']) =>
+  (await readLakeStatus(lake, { userLimit: null, nowMs: systemClock.nowMs() })).calendar.counts;
+
+it.each(['events', 'certificates'])(
+  'a day that was found equal is not complete once a file of %s is gone',
+  async (table) => {
+    await onStage(SETUP, async (stage) => {
+      const { lake, backfill } = stage;
+      await backfill(WEEK);
+      expect(await compare(stage)).toEqual(Array(7).fill('match'));
+      expect(await daysOf(lake)).toMatchObject({ complete: 7 });
+      await loseFile(lake.directory, (await lake.snapshot()).files[table]?.[0]?.path ?? '');
+      expect(await daysOf(lake)).toMatchObject({ complete: 6, mismatched: 1 });
+      expect(await compare(stage)).toContain('missing');
+      expect(await daysOf(lake)).toMatchObject({ complete: 6, missing: 1 });
+    });
+  },
+);
+
+it('a rebuilt log makes nothing complete that was found equal before', async () => {
+  await onStage(SETUP, async (stage) => {
+    const { ends, services } = stage;
+    // Its own lake: no other process may have it open while its log is rebuilt.
+    const directory = join(stage.lake.directory, '..', 'rebuilt');
+    const place = { ...(await homeOf(directory)), memoryLimit: '512MB' };
+    const onLake = async (create: boolean, work: (lake: Stage['lake']) => Promise<void>) => {
+      const lake = await openEdrLake(directory, { ...place, create, readOnly: false }, services());
+      await work(lake).finally(lake.close);
+    };
+    await onLake(true, async (lake) => {
+      const request = { axis: 'event', ranges: [{ range: WEEK }], scope: NO_FILTER } as const;
+      await exportRange({ ...ends, lake }, request, OPTIONS, services());
+      await compare({ lake, ends: { ...ends, lake }, services });
+      expect(await daysOf(lake)).toMatchObject({ complete: 7 });
+    });
+    await rebuildEdrLog(directory, { ...place, force: true, runId: 'rebuilding' }, services());
+    await onLake(false, async (lake) => expect(await daysOf(lake)).toMatchObject({ complete: 0, partial: 7 }));
+  });
+});
