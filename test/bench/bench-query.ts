@@ -29,7 +29,7 @@ const setting = settingFrom(values);
 
 /** The time of both for one question. */
 interface Answered {
-  readonly question: { readonly name: string; readonly speedUp: number };
+  readonly question: { readonly name: string; readonly speedUp: number; readonly reason: string };
   readonly rows: number;
   readonly lakeMs: Spread;
   readonly plainMs: Spread;
@@ -133,6 +133,7 @@ function targetsOf(answered: readonly Answered[], sizes: { readonly lake: number
         bound: 'at least',
         limit: question.speedUp,
         unit: '×',
+        reason: question.reason,
         ...(setting.events === 5_000_000 ? {} : note),
       }),
     ),

@@ -60,5 +60,6 @@ export function telemetryText({ cpuRatio, received }: TelemetryCost): string {
 /** The target for telemetry. */
 export function telemetryTargets({ cpuRatio }: TelemetryCost, events: number): Target[] {
   const target = { name: `CPU time with telemetry / without at ${numberText(events)}`, measured: cpuRatio.median };
-  return [{ ...target, bound: 'at most', limit: 1.03, unit: '×' }];
+  const reason = 'on a busy machine pairs differ by more than 3 %; on a quiet one it was 0.98 to 1.03.';
+  return [{ ...target, bound: 'at most', limit: 1.03, unit: '×', reason }];
 }

@@ -9,6 +9,8 @@ export interface Target {
   readonly unit: string;
   /** What is needed to judge it, such as that it was defined for another size. */
   readonly note?: string;
+  /** Where the time or memory goes, as it was last profiled: printed where the target is missed. */
+  readonly reason?: string;
 }
 
 function isMet({ measured, bound, limit }: Target): boolean {
@@ -40,9 +42,29 @@ export function targetsText(targets: readonly Target[]): string {
     isMet(target) ? 'met' : 'missed',
   ]);
   const notes = [...new Set(targets.flatMap(({ note }) => (note === undefined ? [] : [note])))];
-  return [tableText(['target', 'measured', 'wanted', 'of it', ''], rows), ...notes.map((note) => `  ${note}`)].join(
-    '\n',
-  );
+  const table = tableText(['target', 'measured', 'wanted', 'of it', ''], rows);
+  return [table, ...notes.map((note) => `  ${note}`), ...reasonsText(targets)].join('\n');
+}
+
+/** Why targets are missed, those with one reason together. */
+function reasonsText(targets: readonly Target[]): string[] {
+  const missed = new Map<string, string[]>();
+  for (const target of targets.filter((one) => !isMet(one))) {
+    const reason = target.reason ?? 'no reason is known: profile it';
+    missed.set(reason, [...(missed.get(reason) ?? []), target.name]);
+  }
+  return [...missed].flatMap(([reason, names]) => ['', `missed: ${names.join('; ')}`, ...wrapped(reason)]);
+}
+
+/** Lines of at most 78 characters, indented. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + word.length < 78) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(`  ${word}`);
+  }
+  return lines;
 }
 
 function shareText(target: Target): string {

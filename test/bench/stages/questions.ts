@@ -7,7 +7,13 @@ export interface Question {
   readonly sql: string;
   /** Time with plain files over time with the lake, at least. */
   readonly speedUp: number;
+  /** Where its time goes. */
+  readonly reason: string;
 }
+
+const OPENING =
+  'opening files of 70 columns, 0.5 ms each, and decoding all columns of the row groups of the rows found.';
+const SORTED = 'merged files are sorted by type and host, so that ten minutes lie in every row group of a day.';
 
 /**
  * The questions, with values from the data: a rare hash, a host on a busy day, an issuer that is neither rare nor
@@ -32,22 +38,30 @@ export async function questionsFor(connection: DuckDBConnection): Promise<Questi
   const onDay = `event_date = DATE ${quoteText(day)}`;
   const tenMinutes = `event_time >= TIMESTAMP '${day} 10:00:00' AND event_time < TIMESTAMP '${day} 10:10:00'`;
   return [
-    { name: 'one SHA-256', sql: `SELECT * FROM events WHERE file_sha256 = ${quoteText(sha256)}`, speedUp: 1.5 },
+    {
+      name: 'one SHA-256',
+      sql: `SELECT * FROM events WHERE file_sha256 = ${quoteText(sha256)}`,
+      speedUp: 1.5,
+      reason: OPENING,
+    },
     {
       name: "one host's day",
       sql: `SELECT * FROM events WHERE ${onDay} AND host_name = ${quoteText(host)}`,
       speedUp: 2,
+      reason: OPENING,
     },
-    { name: 'ten minutes', sql: `SELECT * FROM events WHERE ${onDay} AND ${tenMinutes}`, speedUp: 1 },
+    { name: 'ten minutes', sql: `SELECT * FROM events WHERE ${onDay} AND ${tenMinutes}`, speedUp: 1, reason: SORTED },
     {
       name: 'all days by type',
       sql: 'SELECT event_date, event_type, count(*), max(score) FROM events GROUP BY ALL',
       speedUp: 1,
+      reason: OPENING,
     },
     {
       name: "one issuer's events",
       sql: `SELECT e.event_type, e.file_name, count(*) FROM certificates c JOIN events e USING (event_date, event_id) WHERE c.issuer = ${quoteText(issuer)} GROUP BY ALL`,
       speedUp: 1,
+      reason: OPENING,
     },
   ];
 }
