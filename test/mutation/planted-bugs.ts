@@ -140,6 +140,14 @@ const COMMITTING: readonly PlantedBug[] = [
     tests: ['packages/lake/test/vacuum.leftovers.test.ts'],
   },
   {
+    name: 'misplace-sorted-runs',
+    effect: 'writes the ranges of a large merged file in another order than that of its sort key',
+    file: 'packages/lake/src/maintenance/merge-files.ts',
+    find: 'tableRowsSql(reader, table, parts);',
+    replace: 'tableRowsSql(reader, table, parts.toReversed());',
+    tests: ['packages/lake/test/compact.runs.test.ts'],
+  },
+  {
     name: 'merge-replaced-files',
     effect: 'compacts files that another writer has replaced meanwhile',
     file: 'packages/lake/src/maintenance/compact.ts',

@@ -72,6 +72,8 @@ export interface FileShape {
   readonly fieldIds: FieldIds;
   /** An upper bound of the rows, where it is known: it bounds the dictionaries of a sorted file. */
   readonly maxRows?: number;
+  /** The rows already come in the order of the layout, and are written in it. */
+  readonly isInOrder?: boolean;
   /**
    * The bounds of the rows' times, where they are known. DuckDB returns those of every column or none, which is a third
    * of the time that a small file takes.
@@ -119,13 +121,10 @@ function copyToParquetSql(
   rowsSql: string,
   table: TableSpec,
   file: string,
-  { layout, fieldIds, maxRows = ROW_GROUP_ROWS, times }: FileShape,
+  { layout, fieldIds, maxRows = ROW_GROUP_ROWS, isInOrder = false, times }: FileShape,
 ): string {
-  const columns = table.columns.filter(({ name }) => name !== table.partitionBy);
-  const values = columns.map(({ name, type }) => `${storedValueSql(type, quoteName(name))} AS ${quoteName(name)}`);
-  const ids = columns.map(({ name }) => `${quoteName(name)}: ${fieldIds[name]}`);
+  const ids = storedColumns(table).map(({ name }) => `${quoteName(name)}: ${fieldIds[name]}`);
   const isSorted = layout === 'sorted';
-  const order = isSorted ? ` ORDER BY ${table.sortBy.map(quoteName).join(', ')}` : '';
   const note = promotedNote(table);
   const options = [
     ...COPY_OPTIONS,
@@ -134,7 +133,48 @@ function copyToParquetSql(
     `FIELD_IDS {${ids.join(', ')}}`,
     ...(isSorted ? sortedOptions(maxRows) : UNSORTED),
   ].join(', ');
-  return `COPY (SELECT ${values.join(', ')} FROM (${rowsSql})${order}) TO ${quoteText(file)} (${options})`;
+  const rows = storedRowsSql(rowsSql, table, isSorted && !isInOrder);
+  return `COPY (${rows}) TO ${quoteText(file)} (${options})`;
+}
+
+function storedColumns({ columns, partitionBy }: TableSpec): TableSpec['columns'] {
+  return columns.filter(({ name }) => name !== partitionBy);
+}
+
+function storedRowsSql(rowsSql: string, table: TableSpec, isOrdered: boolean): string {
+  const values = storedColumns(table).map(
+    ({ name, type }) => `${storedValueSql(type, quoteName(name))} AS ${quoteName(name)}`,
+  );
+  const order = isOrdered ? ` ORDER BY ${table.sortBy.map(quoteName).join(', ')}` : '';
+  return `SELECT ${values.join(', ')} FROM (${rowsSql})${order}`;
+}
+
+/** Small row groups are sorted and read again in little memory; nothing else is gained in a file that is soon gone. */
+const RUN_OPTIONS: readonly string[] = [
+  'FORMAT parquet',
+  'COMPRESSION uncompressed',
+  'PARQUET_VERSION V2',
+  'ROW_GROUP_SIZE 20480',
+  'WRITE_BLOOM_FILTER false',
+];
+
+/**
+ * Writes a part of a sorted file that is too large to be sorted at once, in order and as fast as can be. It is no data
+ * file of a lake: nothing of it is synced. Makes its folder.
+ * @param rowsSql as for `copyToParquet`
+ * @param file absolute path
+ */
+export async function writeSortedRun(
+  connection: SqlConnection,
+  rowsSql: string,
+  table: TableSpec,
+  file: string,
+): Promise<Pick<WrittenFile, 'rowCount' | 'fileBytes' | 'layout' | 'format'>> {
+  await makeFolder(dirname(file));
+  const rows = storedRowsSql(rowsSql, table, true);
+  const [written] = await rowsOf(connection, `COPY (${rows}) TO ${quoteText(file)} (${RUN_OPTIONS.join(', ')})`);
+  const { size } = await stat(file);
+  return { rowCount: Number(written?.Count), fileBytes: size, layout: 'sorted', format: FILE_FORMAT };
 }
 
 function returnedTimes(table: TableSpec, stats: Readonly<Record<string, unknown>> | undefined): FileTimes {

@@ -1,2 +1,9 @@
-export { copyToParquet, FILE_FORMAT, type FieldIds } from './copy-parquet.ts';
+export {
+  copyToParquet,
+  FILE_FORMAT,
+  type FieldIds,
+  type FileShape,
+  type WrittenFile,
+  writeSortedRun,
+} from './copy-parquet.ts';
 export { writeStagedRows } from './write-staged-rows.ts';

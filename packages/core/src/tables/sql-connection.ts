@@ -26,13 +26,22 @@ const IN_ORDER: Readonly<Record<string, string>> = {
 };
 
 /** Runs `work` while statements keep the order of rows, and restores the settings of before, also after an error. */
-export async function withRowOrder<T>(connection: SqlConnection, work: () => Promise<T>): Promise<T> {
-  const names = Object.keys(IN_ORDER);
+export function withRowOrder<T>(connection: SqlConnection, work: () => Promise<T>): Promise<T> {
+  return withSettings(connection, IN_ORDER, work);
+}
+
+/** Runs `work` with other settings of DuckDB, by name, and restores those of before, also after an error. */
+export async function withSettings<T>(
+  connection: SqlConnection,
+  settings: Readonly<Record<string, string>>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const names = Object.keys(settings);
   const current = names.map((name) => `current_setting('${name}')::VARCHAR AS ${name}`).join(', ');
   const [before = {}] = await rowsOf(connection, `SELECT ${current}`);
   const set = (values: Readonly<Record<string, unknown>>) =>
     connection.run(names.map((name) => `SET ${name} = ${quoteText(String(values[name] ?? ''))}`).join('; '));
-  await set(IN_ORDER);
+  await set(settings);
   try {
     return await work();
   } finally {

@@ -1,16 +1,15 @@
-import { type Day, EdrlakeError, isMemoryError, sum, type TimeRange, withRowOrder } from '@edrlake/core';
-import { copyToParquet } from '@edrlake/writers';
-import { buildLogEntry, type FileSchema, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
+import { type Day, EdrlakeError, isMemoryError, sum, type TimeRange, withSettings } from '@edrlake/core';
+import { buildLogEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
 import type { CommitContext } from '../log/commit-context.ts';
-import { fingerprintOf, printedContentOf, sumDigests } from '../log/content-digest.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { snapshotOf } from '../log/snapshot.ts';
-import { partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
-import { refuseDamaged } from '../storage/checksum.ts';
+import { partitionDay, rowsOf } from '../log/table-rows.ts';
+import { memoryReturner } from '../storage/duckdb.ts';
 import { isFileError } from '../storage/file-errors.ts';
 import { fileProgress } from '../storage/file-progress.ts';
-import { bytesOf, halvesOf, type MergeGroup, mostRows, planCompaction } from './plan-compaction.ts';
+import { mergeFiles } from './merge-files.ts';
+import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './plan-compaction.ts';
 
 /** What to compact, and to which size. */
 export interface CompactOptions {
@@ -46,10 +45,16 @@ export interface CompactReport {
 const DEFAULT_TARGET_BYTES = 256 * 1024 * 1024;
 
 /**
- * DuckDB's memory for each value of a merged file. Its sort spills, but the buffers of the Parquet writer do not:
- * 200,000 wide events of 70 columns were merged within 512 MB, 800,000 were not.
+ * DuckDB's memory for each value that is sorted at once, so that its sort does not spill: 83,000 wide events of 70
+ * columns were sorted in 512 MB, 167,000 took seven times as long because their sort spilled.
  */
-const BYTES_PER_CELL = 36;
+const BYTES_PER_CELL = 90;
+
+/** A file that needs more is read once more for each of its runs: files of more rows are not made. */
+const MAX_RUNS = 16;
+
+/** After an error about memory less is sorted at once, down to this share; then fewer files are merged. */
+const LEAST_SHARE = 1 / 8;
 
 /** The most that one commit merges, unless a single day has more. Bounds the additional disk space. */
 const COMMIT_BYTES = 1024 * 1024 * 1024;
@@ -74,10 +79,11 @@ export async function compact(
   options: CompactOptions,
   run: { readonly runId: string; readonly signal: AbortSignal; readonly afterCommit: () => Promise<void> },
 ): Promise<CompactReport> {
+  const cellsAtOnce = (await memoryLimitBytes(context)) / BYTES_PER_CELL;
   const sizes = {
     targetFileBytes: options.targetFileBytes ?? DEFAULT_TARGET_BYTES,
     minFiles: options.minFiles ?? 2,
-    maxCells: (await memoryLimitBytes(context)) / BYTES_PER_CELL,
+    maxCells: MAX_RUNS * cellsAtOnce,
     migrates: options.migrates ?? false,
   };
   const snapshot = snapshotOf(await context.log.refresh(), []);
@@ -89,8 +95,10 @@ export async function compact(
     run.signal.throwIfAborted();
     let merged: readonly Merged[] | null = null;
     const { entry, outcome } = await commitWithRetry(context, async (state, names) => {
-      const work = { groups, maxCells: sizes.maxCells, onMerged };
-      merged ??= await inOneThread(context, () => stageMerged(context, state, names, work, run.signal));
+      const work = { groups, cellsAtOnce, onMerged };
+      merged ??= await withSettings(context.connection, MERGING, () =>
+        stageMerged(context, state, names, work, run.signal),
+      );
       return draftMerged(context, state, names, run.runId, merged);
     });
     if (entry === null) continue;
@@ -113,18 +121,11 @@ export async function compact(
 }
 
 /**
- * Runs `work` with one DuckDB thread. A merged file is mostly one unit of work for DuckDB; a second thread waited for
- * it, and took a quarter of the CPU time by that.
+ * How DuckDB is set while files are merged. A merged file is mostly one unit of work; a second thread waited for it,
+ * and took a quarter of the CPU time by that. Inputs are read once or twice: keeping what was read is 40 MiB for
+ * nothing.
  */
-async function inOneThread<T>({ connection }: CommitContext, work: () => Promise<T>): Promise<T> {
-  const [before] = await rowsOf(connection, "SELECT current_setting('threads')::VARCHAR AS threads");
-  await connection.run('SET threads = 1');
-  try {
-    return await work();
-  } finally {
-    await connection.run(`SET threads = ${before?.threads}`);
-  }
-}
+const MERGING: Readonly<Record<string, string>> = { threads: '1', enable_external_file_cache: 'false' };
 
 /** Groups of whole days, each as large as one commit allows. */
 function* inCommits(groups: readonly MergeGroup[]): Generator<MergeGroup[]> {
@@ -143,7 +144,7 @@ function* inCommits(groups: readonly MergeGroup[]): Generator<MergeGroup[]> {
 
 interface StagedWork {
   readonly groups: readonly MergeGroup[];
-  readonly maxCells: number;
+  readonly cellsAtOnce: number;
   /** Called with the number of files that were merged. */
   readonly onMerged: (files: number) => void;
 }
@@ -157,22 +158,27 @@ async function stageMerged(
   context: CommitContext,
   state: LakeState,
   names: CommitNames,
-  { groups, maxCells, onMerged }: StagedWork,
+  { groups, cellsAtOnce: most, onMerged }: StagedWork,
   signal: AbortSignal,
 ): Promise<readonly Merged[]> {
   const fileSchema = schemaOnTop(state, context.tables);
+  const returnMemory = await memoryReturner(context.connection);
   const merged: Merged[] = [];
-  const open = [...groups].reverse();
-  for (let number = 0, group = open.pop(); group !== undefined; number += 1, group = open.pop()) {
+  const open = groups.map((group) => ({ group, cellsAtOnce: most })).reverse();
+  for (let number = 0, next = open.pop(); next !== undefined; number += 1, next = open.pop()) {
+    const { group, cellsAtOnce } = next;
     signal.throwIfAborted();
     if (!isIn(state, group)) continue;
     try {
-      merged.push({ group, output: await mergeOne(context, state, names, { group, number, fileSchema, maxCells }) });
+      const task = { ...{ group, number, fileSchema, cellsAtOnce }, returnMemory, signal };
+      merged.push({ group, output: await mergeFiles(context, state, names, task) });
       onMerged(group.inputs.length);
     } catch (thrown) {
-      // The plan's limit was measured on other rows than these: fewer rows at once need less memory.
-      if (isMemoryError(thrown)) open.push(...halvesOf(group));
-      else if (!isAboutFile(thrown) || isIn(await context.log.refresh(), group)) throw thrown;
+      // The sizes were measured on other rows than these.
+      if (isMemoryError(thrown)) {
+        if (cellsAtOnce > most * LEAST_SHARE) open.push({ group, cellsAtOnce: cellsAtOnce / 2 });
+        else open.push(...halvesOf(group).map((half) => ({ group: half, cellsAtOnce })));
+      } else if (!isAboutFile(thrown) || isIn(await context.log.refresh(), group)) throw thrown;
       // Otherwise another writer has replaced an input while it was read.
     }
   }
@@ -211,72 +217,6 @@ function draftMerged(
 
 function isIn(state: LakeState, { inputs }: MergeGroup): boolean {
   return inputs.every(({ path }) => state.files.has(path));
-}
-
-interface MergeTask {
-  readonly group: MergeGroup;
-  readonly number: number;
-  readonly fileSchema: FileSchema;
-  readonly maxCells: number;
-}
-
-async function mergeOne(
-  context: CommitContext,
-  state: LakeState,
-  { fileStem, stage }: CommitNames,
-  { group, number, fileSchema, maxCells }: MergeTask,
-): Promise<LoggedFile> {
-  const { partition, inputs } = group;
-  // As it is now: a column may have been promoted since the compaction was planned.
-  const table = tableNamed(context.tables, group.table.name);
-  const { schemaVersion, schema, fieldIds } = fileSchema;
-  await refuseDamaged(context.store, inputs);
-  const path = `${table.name}/${partition}/${fileStem}-c${number}.parquet`;
-  const staged = `${stage}/${path}`;
-  const location = context.store.locate(staged);
-  const reader = { store: context.store, schemas: state.schemas };
-  const before = tableRowsSql(reader, table, inputs);
-  const maxRows = sum(inputs, ({ rowCount }) => rowCount);
-  // A file that is too large to be sorted keeps its order.
-  const layout = maxRows > mostRows(table, maxCells) ? 'arrival' : 'sorted';
-  const shape = { layout, maxRows, fieldIds: fieldIds[table.name] ?? {} } as const;
-  const write = () => copyToParquet(context.connection, before, table, location, shape);
-  const written = layout === 'sorted' ? await write() : await withRowOrder(context.connection, write);
-  const output: LoggedFile = { table: table.name, partition, path, schemaVersion, ...written };
-  const schemas = new Map(state.schemas).set(schemaVersion, schema);
-  const after = tableRowsSql({ store: context.store, schemas }, table, [{ ...output, path: staged }]);
-  return { ...output, digest: await keptDigest(context, { ...group, table }, before, after) };
-}
-
-/**
- * The digest of the merged rows, which are compared with the rows that they replace: by the digests of these where all
- * have one, else by a fingerprint.
- * @throws {EdrlakeError} `BUG` when they are not equal; `LAKE_CORRUPT` when they hold other values than were committed
- */
-async function keptDigest(
-  { connection }: CommitContext,
-  { table, partition, inputs }: MergeGroup,
-  before: string,
-  after: string,
-): Promise<string> {
-  const { digest, fingerprint: found } = await printedContentOf(connection, table, after);
-  const known = inputs.flatMap((file) => file.digest ?? []);
-  const isKnown = known.length === inputs.length;
-  if (isKnown && sumDigests(known) === digest) return digest;
-  // Only a comparison with the rows as they are now says whether the merge or its inputs are wrong.
-  const expected = await fingerprintOf(connection, table, before);
-  if (found !== expected) {
-    const files = `${inputs.length} files of ${table.name}/${partition}`;
-    throw new EdrlakeError('BUG', `merging ${files} did not keep the rows`, {
-      context: { expected, found },
-      hint: 'Nothing was changed. Please report this with the version of edrlake.',
-    });
-  }
-  if (!isKnown) return digest;
-  throw new EdrlakeError('LAKE_CORRUPT', `the files of ${table.name}/${partition} do not hold what was written`, {
-    context: { expected: sumDigests(known), digest },
-    hint: 'Nothing was changed. Run edrlake verify, which names the file.',
-  });
 }
 
 /** DuckDB's memory limit, which it reports as `488.2 MiB`. */
