@@ -17,7 +17,7 @@ export interface Hunt {
 }
 
 const REASON =
-  'it also compares checksums, tells which days are proven, and reads the event of each match, whose column of ids ' +
+  'it also compares checksums, works out which days are proven, and reads the event of each match, whose column of ids ' +
   'is one page in a row group (docs/performance.md).';
 
 /** Where the dataset has SHA-256: `edrlake hunt` looks in all of these. */

@@ -5,9 +5,9 @@ import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { snapshotOf } from '../log/snapshot.ts';
 import { partitionDay, rowsOf } from '../log/table-rows.ts';
-import { memoryReturner } from '../storage/duckdb.ts';
 import { isFileError } from '../storage/file-errors.ts';
 import { fileProgress } from '../storage/file-progress.ts';
+import { memoryReturner } from '../storage/return-memory.ts';
 import { mergeFiles } from './merge-files.ts';
 import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './plan-compaction.ts';
 

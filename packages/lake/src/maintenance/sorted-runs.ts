@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { quoteName, type TableSpec } from '@edrlake/core';
 
-/** Rows by whose keys the ranges are chosen: with so many, none of 16 has more than a tenth too much. */
+/** Rows by whose keys the ranges are chosen. With 20,000 none of 16 ranges is a tenth larger than it should be. */
 const SAMPLE_ROWS = 20_000;
 
 /** DuckDB's variable with the keys at which ranges begin. */
