@@ -94,7 +94,14 @@ export {
   SPOOL_BROKEN,
   SPOOL_MEMBERS,
 } from './tables/record-shape.ts';
-export { interruptOn, rowsOf, type SqlConnection, withRowOrder, withSettings } from './tables/sql-connection.ts';
+export {
+  interruptOn,
+  memoryReturner,
+  rowsOf,
+  type SqlConnection,
+  withRowOrder,
+  withSettings,
+} from './tables/sql-connection.ts';
 export { filePattern, idHashSql, quoteFile, quoteName, quoteText, textListSql } from './tables/sql-text.ts';
 export {
   type BatchFindings,

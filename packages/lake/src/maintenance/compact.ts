@@ -1,4 +1,12 @@
-import { type Day, EdrlakeError, isMemoryError, sum, type TimeRange, withSettings } from '@edrlake/core';
+import {
+  type Day,
+  EdrlakeError,
+  isMemoryError,
+  memoryReturner,
+  sum,
+  type TimeRange,
+  withSettings,
+} from '@edrlake/core';
 import { buildLogEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
 import type { CommitContext } from '../log/commit-context.ts';
@@ -7,7 +15,6 @@ import { snapshotOf } from '../log/snapshot.ts';
 import { partitionDay, rowsOf } from '../log/table-rows.ts';
 import { isFileError } from '../storage/file-errors.ts';
 import { fileProgress } from '../storage/file-progress.ts';
-import { memoryReturner } from '../storage/return-memory.ts';
 import { mergeFiles } from './merge-files.ts';
 import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './plan-compaction.ts';
 

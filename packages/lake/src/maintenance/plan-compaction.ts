@@ -69,7 +69,7 @@ export function planCompaction(
 }
 
 /** The most rows of a merged file. */
-export function mostRows({ columns }: TableSpec, maxCells: number): number {
+function mostRows({ columns }: TableSpec, maxCells: number): number {
   return maxCells / columns.length;
 }
 
