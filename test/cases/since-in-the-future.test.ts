@@ -78,7 +78,7 @@ it('a lake whose sync begins ahead of now is never reported as complete, and is 
     const sync = await edrlake(directory, 'sync');
     expect(sync.exitCode).toBe(1);
     expect(sync.stderr).toContain('[CLOCK_WRONG]');
-    expect(sync.stderr).toMatch(/edrlake\s+sync\s+--since/);
+    expect(sync.stderr).toMatch(/edrlake\s+sync\s+--lake\s+\S+\s+--since/);
     const status = await edrlake(directory, 'status', '--max-age', '26h');
     expect(status.exitCode).toBe(4);
     expect(status.stdout).not.toContain('2130');

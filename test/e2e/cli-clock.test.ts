@@ -78,7 +78,7 @@ it('finds what came after the days were proven, takes them from the gate, and re
       expect(found.exitCode, found.stderr).toBe(4);
       expect(found.stdout).toMatch(/^2026-11-05 +\d+ +\d+ +late \+7$/m);
       expect(found.stdout).toContain('20 of 20 due days counted again, 19 agree.');
-      expect(found.stdout).toContain('edrlake reconcile --sealed --repair');
+      expect(found.stdout).toContain(`edrlake reconcile --lake ${join(directory, 'lake')} --sealed --repair`);
       expect(await runCommand(['gate', ...days, ...lake])).toMatchObject({ exitCode: 4 });
       expect((await runCommand(['status', ...lake])).stdout).toMatch(/^2026-11-05 +\d+ +\d+ +late /m);
 

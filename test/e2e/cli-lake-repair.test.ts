@@ -48,6 +48,30 @@ describe('a damaged lake', () => {
     });
   }, 240_000);
 
+  it('names in every message the lake that was typed', async () => {
+    await inFreshDirectory(async (directory) => {
+      const lake = ['--lake', 'my lake'];
+      const days = ['--from', '2020-08-17', '--to', '2020-08-18', '--base-url', simulator.url];
+      const said = async (args: readonly string[], exitCode: number) => {
+        const ended = await runCommand([...args, ...lake], { cwd: directory });
+        expect(ended, ended.stderr).toMatchObject({ exitCode });
+        return `${ended.stdout}${ended.stderr}`.replaceAll(/\s+/g, ' ');
+      };
+      expect(await said(['plan', ...days], 0)).toContain("npx edrlake backfill --lake 'my lake' --from");
+      expect(await said(['backfill', ...days], 0)).toContain("Next: npx edrlake status --lake 'my lake'");
+      const events = join(directory, 'my lake/events/event_date=2020-08-17');
+      for (const name of await readdir(events)) await rm(join(events, name));
+      const repair = "npx edrlake reconcile --lake 'my lake'";
+      expect(await said(['verify'], 1)).toContain(`Next: ${repair} --repair`);
+      expect(await said(['status'], 0)).toContain(`Next: ${repair} --repair`);
+      expect(await said(['query', 'select count(distinct action) from events'], 1)).toContain(`${repair} --repair`);
+      expect(await said(['reconcile', '--base-url', simulator.url], 4)).toContain(`Next: ${repair} --from`);
+      await rm(join(directory, 'my lake/_log'), { recursive: true });
+      expect(await said(['status'], 1)).toContain("npx edrlake rebuild-log --lake 'my lake'");
+      expect(await said(['rebuild-log'], 0)).toContain("npx edrlake backfill --lake 'my lake' --from");
+    });
+  }, 120_000);
+
   it('in an object store, it is rebuilt there, and proven again', async () => {
     const server = await startS3Server();
     try {

@@ -103,7 +103,8 @@ describe('every night', () => {
       const ended = await runCommand(args);
       expect(ended.exitCode).toBe(2);
       expect(ended.stderr).toContain('[FILTER_REJECTED]');
-      expect(ended.stderr.replaceAll('\n', ' ')).toContain('edrlake sync --axis event --look-back 5d');
+      const advice = `edrlake sync --lake ${join(directory, 'lake')} --axis event --look-back 5d`;
+      expect(ended.stderr.replaceAll('\n', ' ')).toContain(advice);
       const nightly = ['run', 'nightly', '--param', 'since=2026-11-10', ...args.slice(3)];
       const refused = await runCommand(nightly);
       expect(refused.exitCode, refused.stderr).toBe(2);
@@ -219,9 +220,9 @@ describe('pipelines', () => {
         [['run', 'nightly', '--param', 'dayz=3'], 'USAGE', 'Did you mean days?'],
         [['run', 'nightly', '--param', 'days=0'], 'CONFIG_INVALID', 'task "reconcile", with: lastDays: expected'],
         [['run', 'backfill', '--param', 'from=2026-11-02', '--param', 'to=2026-11-01'], 'CONFIG_INVALID', 'no later'],
-        [['run'], 'USAGE', 'edrlake run nightly'],
+        [['run'], 'USAGE', 'lake nightly, or npx edrlake run --lake '],
         [['schedule', './circle.ts'], 'CONFIG_INVALID', 'a → b → a'],
-        [['schedule'], 'USAGE', 'edrlake schedule nightly'],
+        [['schedule'], 'USAGE', 'lake nightly'],
         [['runs', 'nothing'], 'LAKE_MISSING', 'edrlake backfill'],
       ] as const) {
         const ended = await runCommand([...args, ...(args[0] === 'runs' ? flags.slice(2) : flags)], { cwd });

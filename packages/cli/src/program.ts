@@ -8,8 +8,7 @@ import { COMMANDS } from './commands.ts';
 import { readConfigFile } from './config/config-file.ts';
 import { secretsOf } from './config/credentials.ts';
 import { cleanEnvironment } from './process/clean-environment.ts';
-import { lineWidth, type ProcessContext } from './process/process-context.ts';
-import { programName } from './process/program-name.ts';
+import { lineWidth, type ProcessContext, pastingOf } from './process/process-context.ts';
 import { proxySecrets } from './process/proxy-environment.ts';
 import { settingsOf } from './subscriptions/choose.ts';
 import { causeText, errorDocument, errorText } from './text/error-text.ts';
@@ -23,7 +22,11 @@ export async function runProgram(args: readonly string[], given: ProcessContext)
   const env = cleanEnvironment(given.env);
   const context = { ...given, env };
   // Guessed from raw arguments, for errors in the command line; the settings replace it once they are read.
-  const style = { json: switchedOn(args, 'json', env), debug: flagText(args, 'log-level', env) === 'debug' };
+  const style = {
+    json: switchedOn(args, 'json', env),
+    debug: flagText(args, 'log-level', env) === 'debug',
+    lakeFlags: '',
+  };
   try {
     return await dispatch(args, style, context);
   } catch (thrown) {
@@ -35,6 +38,8 @@ export async function runProgram(args: readonly string[], given: ProcessContext)
 interface ErrorStyle {
   json: boolean;
   debug: boolean;
+  /** ` --lake DIR --dataset NAME` as far as they were typed, for the commands of messages. */
+  lakeFlags: string;
 }
 
 async function dispatch(args: readonly string[], style: ErrorStyle, context: ProcessContext): Promise<number> {
@@ -49,7 +54,9 @@ async function dispatch(args: readonly string[], style: ErrorStyle, context: Pro
     return 0;
   }
   const invocation: Invocation = {
-    surroundings: context,
+    get surroundings() {
+      return { ...context, lakeFlags: style.lakeFlags };
+    },
     input: null,
     chosen: null,
     exitCode: 0,
@@ -58,11 +65,13 @@ async function dispatch(args: readonly string[], style: ErrorStyle, context: Pro
       const { runForSubscriptions } = await import('./subscriptions/in-turn.ts');
       const report: Parameters<typeof runForSubscriptions>[4] = (error, json, own) =>
         reportError(interruptOr(error, own), { ...style, json }, own);
-      return runForSubscriptions(work, input, chosen, context, report);
+      return runForSubscriptions(work, input, chosen, invocation.surroundings, report);
     },
   };
   return runCommandLine(args, COMMANDS, invocation, async (typed, flags, texts) => {
-    const settings = await readSettings(commandLineLayer(typed, texts), flags, context);
+    const layer = commandLineLayer(typed, texts);
+    style.lakeFlags = await typedLakeFlags(layer);
+    const settings = await readSettings(layer, flags, context);
     style.json = settings.values.json;
     style.debug = settings.values['log-level'] === 'debug';
     return settings;
@@ -76,6 +85,17 @@ function helpAskedFor(args: readonly string[]): { readonly command: string | und
   const asked = words.length === 0 || words[0] === 'help' || words.includes('--help') || words.includes('-h');
   const names = words.filter((word) => !word.startsWith('-') && word !== 'help');
   return asked ? { command: names.length === 0 ? undefined : names.join(' ') } : null;
+}
+
+/** Where none is typed, as usual, nothing is loaded for it. */
+async function typedLakeFlags({ texts }: SettingsLayer): Promise<string> {
+  const typed = (['lake', 'dataset'] as const).flatMap((name) => {
+    const text = texts.get(name)?.at(-1);
+    return text === undefined ? [] : [{ name, text }];
+  });
+  if (typed.length === 0) return '';
+  const { shellText } = await import('@edrlake/runner/history');
+  return typed.map(({ name, text }) => ` --${name} ${shellText(text)}`).join('');
 }
 
 /** A command that takes no configuration file is decided by its command line alone. */
@@ -94,13 +114,14 @@ async function readSettings(
 
 async function reportError(error: EdrlakeError, style: ErrorStyle, context: ProcessContext): Promise<number> {
   const { env, stdout, stderr, workingDirectory, account } = context;
+  const pasting = pastingOf({ ...context, lakeFlags: style.lakeFlags });
   const secrets = [...(await secretsOf(env, workingDirectory, account)), ...proxySecrets(env)];
   // The key of the server that hands out tasks.
   if (env.TEMPORAL_API_KEY) secrets.push(env.TEMPORAL_API_KEY);
   const known = createRedact(() => secrets);
   const redact: Redact = (text) => known(text).replaceAll(/\bBearer\s+[\w.~+/=-]+/g, 'Bearer [removed]');
   if (style.json) await writeText(stdout, `${JSON.stringify(errorDocument(error, redact))}\n`);
-  else await writeText(stderr, errorText(error, lineWidth(stderr, env), programName(env), redact, account?.name));
+  else await writeText(stderr, errorText(error, lineWidth(stderr, env), pasting, redact));
   if (style.debug) await writeText(stderr, causeText(error, redact));
   return error.exitCode;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { COMMANDS } from '../src/commands.ts';
-import { programName, withProgramName, withSubscription } from '../src/process/program-name.ts';
+import { asPasted, programName, withProgramName, withSubscription } from '../src/process/program-name.ts';
 
 describe('the name of the program', () => {
   it('is edrlake where the shell of the user finds it', async () => {
@@ -48,5 +48,24 @@ describe('a command for one subscription', () => {
   ])('%s', (text, expected) => {
     expect(withSubscription(text, 'acme')).toBe(expected);
     expect(withSubscription(text, undefined)).toBe(text);
+  });
+});
+
+describe('a command for the lake that was typed', () => {
+  it.each([
+    ['Next: edrlake reconcile --repair', 'Next: npx edrlake reconcile --lake /d --repair'],
+    ['edrlake run nightly', 'npx edrlake run --lake /d nightly'],
+    ['edrlake vacuum --lake /e', 'npx edrlake vacuum --lake /e'],
+    ['Stop: edrlake runs\nedrlake runs --lake /e', 'Stop: npx edrlake runs --lake /d\nnpx edrlake runs --lake /e'],
+    ['See: edrlake verify --help', 'See: npx edrlake verify --help'],
+    ['edrlake simulate --port 1', 'npx edrlake simulate --port 1'],
+    ['a newer edrlake may read it', 'a newer edrlake may read it'],
+  ])('%s', (text, expected) => {
+    expect(asPasted(text, { program: 'npx edrlake', lakeFlags: ' --lake /d' })).toBe(expected);
+  });
+
+  it('is for its subscription as well', () => {
+    const pasting = { program: 'edrlake', subscription: 'acme', lakeFlags: ' --lake /d' } as const;
+    expect(asPasted('edrlake status', pasting)).toBe('edrlake status --lake /d --subscription acme');
   });
 });

@@ -110,7 +110,7 @@ describe('the live display', () => {
       view: exportProgress(clock.nowMs()),
       level: 'info',
       live: true,
-      program: 'edrlake',
+      pasting: { program: 'edrlake' },
       width: () => width,
     });
     return { clock, terminal, shown };
@@ -162,7 +162,7 @@ describe('progress off a terminal', () => {
       view: exportProgress(clock.nowMs()),
       level,
       live: false,
-      program: 'edrlake',
+      pasting: { program: 'edrlake' },
       width: () => 80,
     });
     return { clock, file, shown };

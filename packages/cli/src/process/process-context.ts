@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type Clock, type Emit, type Random, writeText } from '@edrlake/core';
-import { programName, withProgramName, withSubscription } from './program-name.ts';
+import { asPasted, type Pasting, programName } from './program-name.ts';
 
 /** A stream that is a terminal, or is not. */
 export interface TextSink extends NodeJS.WritableStream {
@@ -46,6 +46,8 @@ export interface ProcessContext {
   readonly spawnChild: (command: readonly [string, ...string[]], options: ChildOptions) => Child;
   /** Of the subscription that a command works for; absent: the account of the environment. */
   readonly account?: AccountSource;
+  /** ` --lake DIR --dataset NAME` as far as they were typed, for commands that a message names. */
+  readonly lakeFlags?: string;
 }
 
 /** What a child process gets from us. */
@@ -76,10 +78,14 @@ export function showsColour(sink: TextSink, env: ProcessContext['env']): boolean
 }
 
 /** Writes a text for a user to stdout, with each command that it names as the user can paste it. Not for data. */
-export async function writeMessage(
-  context: Pick<ProcessContext, 'stdout' | 'env' | 'account'>,
-  text: string,
-): Promise<void> {
-  const forOne = withSubscription(text, context.account?.name);
-  await writeText(context.stdout, withProgramName(forOne, programName(context.env)));
+export async function writeMessage(context: Pick<ProcessContext, 'stdout'> & Addressee, text: string): Promise<void> {
+  await writeText(context.stdout, asPasted(text, pastingOf(context)));
+}
+
+/** What decides how the commands of a message are written. */
+export type Addressee = Pick<ProcessContext, 'env' | 'account' | 'lakeFlags'>;
+
+/** For whom the commands of a message are. */
+export function pastingOf({ env, account, lakeFlags }: Addressee): Pasting {
+  return { program: programName(env), subscription: account?.name, lakeFlags };
 }

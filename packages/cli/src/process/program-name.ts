@@ -23,9 +23,10 @@ export function programName(env: Readonly<Record<string, string | undefined>>): 
   return isFound ? 'edrlake' : 'npx edrlake';
 }
 
-/** Commands that take `--subscription`: of those that a message names, all but the ones without a configuration. */
-const FOR_SUBSCRIPTION =
-  /((?<![\w./@-])edrlake (?:publish (?:delta|iceberg|ducklake|ocsf)|(?!demo|init|schema|simulate|completion|publish)[a-z][a-z-]*))(?![\w:-])(?!.*--subscription)/g;
+/** Commands with a configuration: of those that a message names, all that take `--subscription`, and `--lake`. */
+const CONFIGURED = String.raw`((?<![\w./@-])edrlake (?:publish (?:delta|iceberg|ducklake|ocsf)|(?!demo|init|schema|simulate|completion|publish)[a-z][a-z-]*))(?![\w:-])`;
+const FOR_SUBSCRIPTION = new RegExp(`${CONFIGURED}(?!.*--subscription)`, 'g');
+const ON_LAKE = new RegExp(`${CONFIGURED}(?! --help)(?!.*--lake)`, 'g');
 
 /**
  * The text with each command for one subscription, unless its line says for which it is. Before `withProgramName`.
@@ -33,9 +34,34 @@ const FOR_SUBSCRIPTION =
  */
 export function withSubscription(text: string, name: string | undefined): string {
   if (name === undefined) return text;
-  return text.replaceAll(FOR_SUBSCRIPTION, (command: string) =>
-    withProgramName(`${command} `, 'npx edrlake') !== `${command} ` ? `${command} --subscription ${name}` : command,
-  );
+  return text.replaceAll(FOR_SUBSCRIPTION, (command: string) => withFlags(command, ` --subscription ${name}`));
+}
+
+/**
+ * The text with each command for the lake that was typed, unless its line names one. Before `withProgramName`.
+ * @param flags ` --lake DIR --dataset NAME` as far as they were typed; empty: the settings name the lake
+ */
+function withLakeFlags(text: string, flags: string): string {
+  return flags === '' ? text : text.replaceAll(ON_LAKE, (command: string) => withFlags(command, flags));
+}
+
+/** Words such as `edrlake may` are no command. */
+function withFlags(command: string, flags: string): string {
+  return withProgramName(`${command} `, 'npx edrlake') === `${command} ` ? command : command + flags;
+}
+
+/** Who the commands of a message are for. */
+export interface Pasting {
+  readonly program: ProgramName;
+  /** The subscription that the command works for; absent: none. */
+  readonly subscription?: string | undefined;
+  /** ` --lake DIR --dataset NAME` as far as they were typed. */
+  readonly lakeFlags?: string | undefined;
+}
+
+/** The text with each command for the same subscription and lake, as the user can paste it. */
+export function asPasted(text: string, { program, subscription, lakeFlags = '' }: Pasting): string {
+  return withProgramName(withLakeFlags(withSubscription(text, subscription), lakeFlags), program);
 }
 
 /** The text with each command as the user can paste it. */

@@ -1,7 +1,7 @@
 import { type Clock, type Emit, instantText, type RunEvent } from '@edrlake/core';
 import type { FlagValues, LogLevel } from '../args/options.ts';
-import { lineWidth, type ProcessContext, type TextSink } from '../process/process-context.ts';
-import { type ProgramName, programName, withProgramName } from '../process/program-name.ts';
+import { lineWidth, type ProcessContext, pastingOf, type TextSink } from '../process/process-context.ts';
+import { asPasted, type Pasting } from '../process/program-name.ts';
 import { oneLine } from '../text/text-width.ts';
 import { isLogged, type LogLine, logLineOf } from './log-line.ts';
 import { advanceProgress, startProgress } from './progress-state.ts';
@@ -44,8 +44,8 @@ export interface DisplayOptions {
   /** true: redraw lines in place. false: write one line now and then. */
   readonly live: boolean;
   readonly width: () => number;
-  /** Begins each command that a line names. */
-  readonly program: ProgramName;
+  /** For whom the commands of log lines are. */
+  readonly pasting: Pasting;
 }
 
 /** At most ten frames a second: more cannot be read and costs time. */
@@ -72,7 +72,7 @@ export function startDisplay(
   const level = values['log-level'];
   const live = stderr.isTTY === true && env.TERM !== 'dumb' && !values['no-progress'] && isLogged('info', level);
   const width = () => lineWidth(stderr, env);
-  const display = progressDisplay(stderr, clock, { view, level, live, width, program: programName(env) });
+  const display = progressDisplay(stderr, clock, { view, level, live, width, pasting: pastingOf(context) });
   const timer = setInterval(display.tick, live ? FRAME_MS * 2.5 : PLAIN_LINE_MS / 2);
   timer.unref();
   return {
@@ -107,7 +107,7 @@ function liveDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): P
   };
   const log = (line: LogLine) => {
     if (stopped || !isLogged(line.level, options.level)) return;
-    draw(`${withProgramName(logText(line, clock.nowMs()), options.program)}\n`);
+    draw(`${asPasted(logText(line, clock.nowMs()), options.pasting)}\n`);
   };
   return {
     emit: (event) => {
@@ -138,7 +138,7 @@ function plainDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): 
   const log = (line: LogLine) => {
     if (stopped || !isLogged(line.level, options.level)) return;
     writtenAtMs = clock.nowMs();
-    stderr.write(`${withProgramName(logText(line, writtenAtMs), options.program)}\n`);
+    stderr.write(`${asPasted(logText(line, writtenAtMs), options.pasting)}\n`);
   };
   const tick = () => {
     const nowMs = clock.nowMs();

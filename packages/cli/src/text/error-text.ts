@@ -1,6 +1,6 @@
 import { type EdrlakeError, type Redact, writeText } from '@edrlake/core';
-import { lineWidth, type ProcessContext } from '../process/process-context.ts';
-import { type ProgramName, programName, withProgramName, withSubscription } from '../process/program-name.ts';
+import { type Addressee, lineWidth, type ProcessContext, pastingOf } from '../process/process-context.ts';
+import { asPasted, type Pasting } from '../process/program-name.ts';
 import { wrapWords } from './text-width.ts';
 
 /** The `--json` form of an error. */
@@ -16,33 +16,31 @@ export interface ErrorDocument {
 
 /**
  * An error for a user: message, what to do, code. One to a few lines, no stack. Ends with a line break.
- * @param program begins each command in the hint
- * @param subscription for which the command runs, if any: commands in the hint are for it
+ * @param pasting for whom the commands in the hint are
  * @param redact removes the account's secrets: a last line of defence, because no known path puts them into an error
  */
 export function errorText(
   error: EdrlakeError,
   width: number,
-  program: ProgramName = 'edrlake',
+  pasting: Pasting = { program: 'edrlake' },
   redact: Redact = unchanged,
-  subscription?: string,
 ): string {
   // Before lines are wrapped: a secret with blanks may be divided.
   const [first = '', ...rest] = redact(error.message).split('\n');
   // Messages about a command name it first.
   const named = first.startsWith('edrlake ') ? first : `edrlake: ${first}`;
   const lines = [...wrapWords(`${named} [${error.code}]`, width), ...rest];
-  if (error.hint !== null)
-    lines.push(...wrapWords(withProgramName(withSubscription(redact(error.hint), subscription), program), width));
+  if (error.hint !== null) lines.push(...wrapWords(asPasted(redact(error.hint), pasting), width));
   return `${lines.join('\n')}\n`;
 }
 
 /** Writes an error to stderr, with each command in its hint as the user can paste it. */
 export async function writeError(
-  { stderr, env, account }: Pick<ProcessContext, 'stderr' | 'env' | 'account'>,
+  context: Pick<ProcessContext, 'stderr'> & Addressee,
   error: EdrlakeError,
 ): Promise<void> {
-  await writeText(stderr, errorText(error, lineWidth(stderr, env), programName(env), unchanged, account?.name));
+  const { stderr, env } = context;
+  await writeText(stderr, errorText(error, lineWidth(stderr, env), pastingOf(context)));
 }
 
 /** The chain of causes with their stacks, for `--log-level debug`. Ends with a line break. */
