@@ -53,6 +53,13 @@ describe('runs in words', () => {
     expect(runsText([], 80, '')).toContain('No run yet.');
   });
 
+  it('say that a resumed run keeps the parameters, where these cannot be right', () => {
+    const wrong = { ...ERROR, code: 'RANGE_INVALID' } as const;
+    const tasks = [{ ...TASK, state: 'failed', error: wrong }] as const;
+    expect(runText({ ...RUN, tasks }, 200, '')).toContain('Next: correct the parameters in a new run.');
+    expect(runText({ ...RUN, tasks, params: {} }, 200, '')).toContain('Next: edrlake run nightly --resume');
+  });
+
   it('show when they started where there is room', () => {
     expect(runsText([RUN], 120, '')).toContain('1970-01-01T00:00:00Z');
   });

@@ -24,7 +24,7 @@ export const command = defineCommand({
   command: 'run [pipeline]',
   describe: 'Run a pipeline, such as nightly',
   details: [
-    'A pipeline is a file that exports definePipeline({ … }) from edrlake. A name means a file in ./pipelines, or one that comes with edrlake: nightly and backfill. What a run does is journaled; one that failed or was stopped goes on with --resume.',
+    'A pipeline is a file that exports definePipeline({ … }) from edrlake. A name means a file in ./pipelines, or one that comes with edrlake: nightly, backfill and details. What a run does is journaled; one that failed or was stopped goes on with --resume.',
     'Exit codes: 0 done, 1 a task failed, 2 settings or credentials are what failed it, 3 partly done, 4 the lake and the API disagree or belong to different customers, 6 too many records were rejected, 130 interrupted.',
   ],
   positionals: {

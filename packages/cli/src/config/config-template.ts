@@ -35,8 +35,8 @@ const SAMPLES: Partial<Record<FlagName, string | number | boolean>> = {
 export function configTemplate(values: FlagValues): string {
   const lines = [
     '// Settings of edrlake. A flag or an EDRLAKE_… variable of the same name wins over a value in this file.',
-    '// Accounts and secrets never belong here: set EDRLAKE_USERNAME and EDRLAKE_PASSWORD_FILE, or for an OAuth client',
-    '// EDRLAKE_CLIENT_ID and EDRLAKE_CLIENT_SECRET_FILE.',
+    '// Secrets never belong here, and accounts only in subscriptions: set EDRLAKE_USERNAME and EDRLAKE_PASSWORD_FILE,',
+    '// or for an OAuth client EDRLAKE_CLIENT_ID and EDRLAKE_CLIENT_SECRET_FILE.',
     'export default {',
   ];
   for (const name of SHOWN) {

@@ -68,8 +68,15 @@ export function runText(run: RunReport, width: number, lakeFlags: string): strin
   for (const { hook, delivered, attempts } of run.hooks) {
     parts.push('', `${hook}: ${delivered ? 'delivered' : 'not delivered'}, ${nounText(attempts, 'attempt')}`);
   }
-  if (isResumable(run)) parts.push('', `Next: ${resumeCommand(run)}${lakeFlags}`);
+  if (isResumable(run)) parts.push('', nextText(run, params.length > 0, lakeFlags));
   return `${parts.join('\n')}\n`;
+}
+
+/** A resumed run keeps its parameters: a range that cannot be is the same then. */
+function nextText(run: RunReport, hasParams: boolean, lakeFlags: string): string {
+  const isWrongRange = run.tasks.some(({ state, error }) => state === 'failed' && error?.code === 'RANGE_INVALID');
+  if (!isWrongRange || !hasParams) return `Next: ${resumeCommand(run)}${lakeFlags}`;
+  return 'Next: correct the parameters in a new run. A resumed one keeps them.';
 }
 
 /** Tasks as a table in the order they run. */

@@ -131,7 +131,8 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
   },
   describe: async ({ since, lookBackHours, settleLagMinutes }, { services }) => {
     refuseFutureDay('since', since, services);
-    return `from the watermark less ${lookBackHours} h to now less ${settleLagMinutes} min`;
+    const atFirst = since === null ? '' : ` (at first: from ${since})`;
+    return `from the watermark less ${lookBackHours} h${atFirst} to now less ${settleLagMinutes} min`;
   },
 };
 
