@@ -198,3 +198,9 @@ it('says how large the index of values is, and what it does not know', () => {
   );
   expect(text).toMatch(/^Value index +1\.0 KiB, \S+ % of the data; 1 file not in it; run: edrlake index$/m);
 });
+
+it('keeps both ends of a range of days on 80 columns', () => {
+  const empty = { ...DAY, day: '2026-11-20', lastDay: '2026-11-22', counted: 0, inLake: 0 };
+  const text = statusText({ ...STATUS, days: [empty, DAY] }, { width: 80, colour: false, nowMs: NOW_MS });
+  expect(text).toMatch(/^2026-11-20 to 2026-11-22 +0 +0 +complete +2026-\d\d-\d\dT[\d:]+Z$/m);
+});

@@ -195,10 +195,12 @@ function attentionLines(days: readonly DayCoverage[], calendar: Calendar, width:
 /** Days with what the API counted and what the lake holds. */
 function coverageText(days: readonly DayCoverage[], width: number): string {
   const scoped = days.some(({ scope }) => scope !== 'all');
+  // The last day of a range must not be cut off on 80 columns.
+  const isTight = width < 90 && days.some(({ day, lastDay }) => day !== lastDay);
   const columns = [
     { title: 'day' },
     ...(scoped ? [{ title: 'scope' }] : []),
-    { title: 'counted by the API', align: 'right' as const },
+    { title: isTight ? 'counted' : 'counted by the API', align: 'right' as const },
     { title: 'in the lake', align: 'right' as const },
     { title: 'verdict' },
     { title: 'verified' },
