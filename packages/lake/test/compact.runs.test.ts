@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { quoteText } from '@edrlake/core';
+import { memoryReturner, quoteText } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runCuts } from '../src/maintenance/sorted-runs.ts';
@@ -84,4 +84,22 @@ test('a file that is too large to be sorted at once is written range by range', 
   await lake.close();
   const left = await readdir(directory, { recursive: true });
   expect(left.filter((name) => /-run\d+\.parquet$/.test(name))).toEqual([]);
+});
+
+test('returning freed memory leaves the limit of memory as it is, however often', async () => {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  const limitOf = async () => {
+    const reader = await connection.runAndReadAll("SELECT current_setting('memory_limit')");
+    return reader.getRowsJson();
+  };
+  await connection.run("SET memory_limit = '512MB'");
+  const returnMemory = await memoryReturner(connection);
+  await returnMemory();
+  const once = await limitOf();
+  for (let time = 0; time < 20; time += 1) await returnMemory();
+  expect(await limitOf()).toEqual(once);
+  expect(once).toEqual([['488.1 MiB']]);
+  connection.closeSync();
+  instance.closeSync();
 });
