@@ -61,11 +61,12 @@ export async function reconcile(lake: Lake, source: Source, options: ReconcileOp
       const before = connection.requestsMade();
       const range = given ?? (await knownDays(stored, clock.nowMs()));
       const ends = { source: connection.source, lake: stored, requestsMade: connection.requestsMade };
+      const over = await runner.comparedCommitOf(stored);
       const days = range === null ? [] : await runner.reconcile(ends, { range, by }, { clock, signal });
       // By the earlier of both clocks: what matches before a day is over says nothing about the whole day.
       const { nowMs } = runner.knownClocks(connection.source, { clock });
       if (!lake.isReadOnly) {
-        await runner.rememberReconciliation(stored, days, nowMs, newRunId({ clock, random }));
+        await runner.rememberReconciliation(stored, days, { over, atMs: nowMs }, newRunId({ clock, random }));
         const emit = listenerOf(options);
         const newServices = () => ({ clock, random, emit, signal, newRunId: newRunId({ clock, random }) });
         if (by === 'day') await runner.refuteLate(ends, days, newServices);

@@ -101,6 +101,7 @@ function snapshotOf(proofs: readonly WindowProof[], eventSlots: readonly number[
     idFiles: [],
     commits: [],
     lossDays: [],
+    losses: [],
     otherVersions: [],
     recounts: [],
   };

@@ -32,7 +32,7 @@ export { HORIZON_REQUESTS, lookAtHorizon } from './horizon/learned-horizon.ts';
 export { compareEvent, type EventDifference } from './investigate/compare-event.ts';
 export { type EnrichReport, type EnrichRequest, enrich } from './investigate/enrich.ts';
 export { type PlannedDay, plannedDays } from './investigate/planned-days.ts';
-export { rememberReconciliation } from './reconcile/last-results.ts';
+export { comparedCommitOf, rememberReconciliation } from './reconcile/last-results.ts';
 export {
   agreementOf,
   type DayVerdict,

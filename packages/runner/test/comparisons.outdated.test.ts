@@ -1,6 +1,14 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NO_FILTER, parseRange, systemClock } from '@edrlake/core';
-import { exportRange, openEdrLake, rebuildEdrLog, reconcile, rememberReconciliation } from '@edrlake/runner';
+import {
+  comparedCommitOf,
+  exportRange,
+  openEdrLake,
+  rebuildEdrLog,
+  reconcile,
+  rememberReconciliation,
+} from '@edrlake/runner';
 import { readLakeStatus } from '@edrlake/runner/history';
 import { expect, it } from 'vitest';
 import { homeOf, loseFile } from '../../lake/test/lake-homes.ts';
@@ -10,8 +18,9 @@ const WEEK = parseRange('2020-08-17', '2020-08-23');
 const SETUP = { events: 700, range: WEEK, seed: 21 };
 
 async function compare({ lake, ends, services }: Pick<Stage, 'lake' | 'ends' | 'services'>): Promise<string[]> {
+  const over = await comparedCommitOf(lake);
   const days = await reconcile(ends, { range: WEEK, by: 'day' }, services());
-  await rememberReconciliation(lake, days, systemClock.nowMs(), services().newRunId);
+  await rememberReconciliation(lake, days, { over, atMs: systemClock.nowMs() }, services().newRunId);
   return days.map(({ verdict }) => verdict);
 }
 
@@ -34,7 +43,23 @@ it.each(['events', 'certificates'])(
   },
 );
 
-it('a rebuilt log makes nothing complete that was found equal before', async () => {
+it.each(['events', 'certificates'])(
+  'a day that was found equal is not complete once the loss of a file of %s is in the log',
+  async (table) => {
+    await onStage(SETUP, async (stage) => {
+      const { lake, backfill } = stage;
+      await backfill(WEEK);
+      await compare(stage);
+      await loseFile(lake.directory, (await lake.snapshot()).files[table]?.[0]?.path ?? '');
+      await lake.forgetLostFiles('dropping', []);
+      expect(await daysOf(lake)).toMatchObject({ complete: 6, mismatched: 1 });
+      await backfill(WEEK);
+      expect(await daysOf(lake)).toMatchObject({ complete: 7 });
+    });
+  },
+);
+
+it('a rebuilt log makes nothing complete that was found equal before, also not on other machines', async () => {
   await onStage(SETUP, async (stage) => {
     const { ends, services } = stage;
     // Its own lake: no other process may have it open while its log is rebuilt.
@@ -44,13 +69,26 @@ it('a rebuilt log makes nothing complete that was found equal before', async () 
       const lake = await openEdrLake(directory, { ...place, create, readOnly: false }, services());
       await work(lake).finally(lake.close);
     };
+    const file = join(directory, '_runs/reconciliation.json');
+    let ofOthers = '';
     await onLake(true, async (lake) => {
       const request = { axis: 'event', ranges: [{ range: WEEK }], scope: NO_FILTER } as const;
       await exportRange({ ...ends, lake }, request, OPTIONS, services());
       await compare({ lake, ends: { ...ends, lake }, services });
       expect(await daysOf(lake)).toMatchObject({ complete: 7 });
+      ofOthers = await readFile(file, 'utf8');
+      const twice = { day: '2020-08-17', eventType: null, verdict: 'duplicate', inApi: 100, difference: 1 } as const;
+      const about = { over: await comparedCommitOf(lake), atMs: systemClock.nowMs() };
+      await rememberReconciliation(lake, [twice], about, services().newRunId);
+      expect(await daysOf(lake)).toMatchObject({ complete: 6, mismatched: 1 });
     });
     await rebuildEdrLog(directory, { ...place, force: true, runId: 'rebuilding' }, services());
-    await onLake(false, async (lake) => expect(await daysOf(lake)).toMatchObject({ complete: 0, partial: 7 }));
+    await onLake(false, async (lake) => {
+      expect(await daysOf(lake)).toMatchObject({ complete: 0, partial: 7 });
+      await writeFile(file, ofOthers);
+      expect(await daysOf(lake)).toMatchObject({ complete: 0, partial: 7 });
+      await compare({ lake, ends: { ...ends, lake }, services });
+      expect(await daysOf(lake)).toMatchObject({ complete: 7 });
+    });
   });
 });

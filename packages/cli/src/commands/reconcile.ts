@@ -128,16 +128,16 @@ async function compare(values: FlagValues, session: LakeSession, context: Proces
   const { lake, ends, options, services, connection } = session;
   const { clock } = context;
   const { by } = values;
-  const { knownClocks, reconcile, refuteLate, rememberReconciliation, repair, settleRecounted } = await import(
-    '@edrlake/runner'
-  );
+  const runner = await import('@edrlake/runner');
+  const { knownClocks, reconcile, refuteLate, repair, settleRecounted } = runner;
   const requestsBefore = connection.requestsMade();
   const range = optionalRange(values) ?? (await knownDays(lake, clock.nowMs()));
   const look = async () => {
+    const over = await runner.comparedCommitOf(lake);
     const days = range === null ? [] : await reconcile(ends, { range, by }, services);
     // By the earlier of both clocks: what matches before a day is over says nothing about the whole day.
     const { nowMs } = knownClocks(ends.source, services);
-    await rememberReconciliation(lake, days, nowMs, newRunId(context));
+    await runner.rememberReconciliation(lake, days, { over, atMs: nowMs }, newRunId(context));
     return days;
   };
   let days = await look();

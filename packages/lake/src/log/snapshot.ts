@@ -1,4 +1,5 @@
 import type { DataFile, Day, WindowProof } from '@edrlake/core';
+import type { LoggedLostDay } from '../proofs/lost-days.ts';
 import type { LoggedOtherVersion } from '../proofs/other-versions.ts';
 import type { LoggedRecount } from '../proofs/recounts.ts';
 import type { CommitSummary, IdentityFile, LakeState, LoggedFile } from './lake-state.ts';
@@ -21,6 +22,8 @@ export interface Snapshot {
   readonly commits: readonly CommitSummary[];
   /** Days that lost rows with their files and have not recovered them. */
   readonly lossDays: readonly Day[];
+  /** The same days, each with the version that recorded its newest loss. */
+  readonly losses: readonly LoggedLostDay[];
   /** Versions of events that are counted by proofs and not stored. */
   readonly otherVersions: readonly LoggedOtherVersion[];
   /** The newest recount of each day that had one. */
@@ -44,6 +47,7 @@ export function snapshotOf(state: LakeState, tableNames: readonly string[]): Sna
     idFiles: [...state.identityFiles.values()],
     commits: [...state.commits],
     lossDays: [...state.losses.keys()],
+    losses: [...state.losses.values()],
     otherVersions: [...state.otherVersions.values()].flat(),
     recounts: [...state.recounts.values()],
   };

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Day, writeAtomic } from '@edrlake/core';
-import type { Lake } from '@edrlake/lake';
+import type { Lake, Snapshot } from '@edrlake/lake';
 import type { DayVerdict, ReconciledDay } from './reconcile.ts';
 
 /** The newest result for a day. */
@@ -12,33 +12,79 @@ export interface LastReconciliation {
   readonly atMs: number;
 }
 
+/** The newest commit when a comparison began. */
+export interface ComparedCommit {
+  /** 0: there was none yet. */
+  readonly version: number;
+  readonly runId: string;
+  readonly committedAtMs: number;
+}
+
+/** As it is on disk. Without `over` where an older edrlake wrote it. */
+interface StoredReconciliation extends LastReconciliation {
+  readonly over?: ComparedCommit;
+}
+
 const FILE = '_runs/reconciliation.json';
 
+const NO_COMMIT: ComparedCommit = { version: 0, runId: '', committedAtMs: 0 };
+
+/** What a comparison that begins now is about: take it before the first look into the lake. */
+export async function comparedCommitOf(lake: Pick<Lake, 'snapshot'>): Promise<ComparedCommit> {
+  const { version, runId, committedAtMs } = (await lake.snapshot()).commits.at(-1) ?? NO_COMMIT;
+  return { version, runId, committedAtMs };
+}
+
 /**
- * The last reconciliation of every day that had one. Empty without a file, or if it cannot be read: nothing depends on
- * it.
+ * The last reconciliation of every day that had one. A match is left out where it is outdated: a later commit records
+ * that the day has lost rows, or the log is not the one that was compared, because it was rebuilt or restored.
+ * Differences stay until another comparison. Empty without a file, or if it cannot be read: nothing depends on it.
  */
 export async function lastReconciliations(
-  lake: Pick<Lake, 'directory'>,
+  lake: Pick<Lake, 'directory' | 'snapshot'>,
 ): Promise<ReadonlyMap<Day, LastReconciliation>> {
-  const text = await readFile(join(lake.directory, FILE), 'utf8').catch(() => '{}');
+  const stored = await readStored(lake);
+  if (stored.size === 0) return stored;
+  const { commits, losses } = await lake.snapshot();
+  const known = new Map(commits.map((commit) => [commit.version, commit]));
+  const lostAt = new Map(losses.map(({ day, version }) => [day, version]));
+  const found = new Map<Day, LastReconciliation>();
+  for (const [day, { over, ...last }] of stored) {
+    const isCurrent = over !== undefined && holds(known, over) && over.version >= (lostAt.get(day) ?? 0);
+    if (last.verdict !== 'match' || isCurrent) found.set(day, last);
+  }
+  return found;
+}
+
+/** Whether the log has the commit. A log that was rebuilt does not begin with the first version. */
+function holds(known: ReadonlyMap<number, Snapshot['commits'][number]>, over: ComparedCommit): boolean {
+  if (over.version === 0) return known.size === 0 || known.has(1);
+  const commit = known.get(over.version);
+  return commit?.runId === over.runId && commit.committedAtMs === over.committedAtMs;
+}
+
+async function readStored({ directory }: Pick<Lake, 'directory'>): Promise<ReadonlyMap<Day, StoredReconciliation>> {
+  const text = await readFile(join(directory, FILE), 'utf8').catch(() => '{}');
   try {
-    return new Map(Object.entries(JSON.parse(text) as Record<Day, LastReconciliation>));
+    return new Map(Object.entries(JSON.parse(text) as Record<Day, StoredReconciliation>));
   } catch {
     return new Map();
   }
 }
 
-/** Stores what a reconciliation found, over earlier results for the same days. Atomic; the last writer wins. */
+/**
+ * Stores what a reconciliation found, over earlier results for the same days. Atomic; the last writer wins.
+ * @param over what `comparedCommitOf` said before it
+ */
 export async function rememberReconciliation(
   lake: Pick<Lake, 'directory'>,
   days: readonly Pick<ReconciledDay, 'day' | 'eventType' | 'verdict' | 'inApi' | 'difference'>[],
-  atMs: number,
+  { over, atMs }: { readonly over: ComparedCommit; readonly atMs: number },
   uniqueName: string,
 ): Promise<void> {
-  const kept = new Map(await lastReconciliations(lake));
+  const kept = new Map(await readStored(lake));
   for (const { day, eventType, verdict, inApi, difference } of days) {
-    if (eventType === null) kept.set(day, { verdict, inApi, difference, atMs });
+    if (eventType === null) kept.set(day, { verdict, inApi, difference, atMs, over });
   }
   const path = join(lake.directory, FILE);
   const text = JSON.stringify(Object.fromEntries([...kept].sort(([a], [b]) => (a < b ? -1 : 1))));

@@ -13,7 +13,7 @@ import { brokenAnswer } from '@edrlake/pager';
 import { readClocks } from '../run/read-clocks.ts';
 import type { ExportEndpoints, RunServices } from '../run/types.ts';
 import { countsByDay, MOST_DAYS_AT_ONCE } from './count-days.ts';
-import { rememberReconciliation } from './last-results.ts';
+import { comparedCommitOf, rememberReconciliation } from './last-results.ts';
 import type { ReconciledDay } from './reconcile.ts';
 import { type DueDay, type RecountSchedule, recountSchedule } from './sealed-days.ts';
 
@@ -86,7 +86,7 @@ export async function recountSealedDays(
   const chosen = chooseDays(asked);
   const nothing = { counted: 0, late: [], settled: [], unconfirmed: [] };
   if (chosen.length === 0) return { sealed, due: 0, ...nothing, left: 0, nextDueAtMs, requests: 0 };
-  const { version } = await lake.snapshot();
+  const over = await comparedCommitOf(lake);
   const held = await heldOn(lake, chosen);
   const countedAtMs = (await readClocks(source, services)).nowMs;
   // A login, which any request may need, is no part of the allowance.
@@ -99,12 +99,12 @@ export async function recountSealedDays(
     const counted = answers.counted.get(day);
     return counted === undefined ? [] : [{ day, counted, held: held.get(day) ?? 0, countedAtMs }];
   });
-  const recounts = found.length === 0 ? [] : await lake.recordRecounts(services.newRunId, found, version);
+  const recounts = found.length === 0 ? [] : await lake.recordRecounts(services.newRunId, found, over.version);
   const recorded = new Set(recounts.map(({ day }) => day));
   const overtaken = found.map(({ day }) => day).filter((day) => !recorded.has(day));
   const unconfirmed = [...answers.unconfirmed, ...overtaken].sort();
   if (recounts.length > 0) {
-    await rememberReconciliation(lake, recounts.map(comparedDay), countedAtMs, services.newRunId);
+    await rememberReconciliation(lake, recounts.map(comparedDay), { over, atMs: countedAtMs }, services.newRunId);
   }
   const late = recounts.filter(isRefuting);
   const wasRefuted = new Set(chosen.filter(({ refutedBy }) => refutedBy !== null).map(({ day }) => day));

@@ -1,7 +1,7 @@
 import type { Day } from '@edrlake/core';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { ExportEndpoints, ExportOptions, RunServices } from '../run/types.ts';
-import { rememberReconciliation } from './last-results.ts';
+import { comparedCommitOf, rememberReconciliation } from './last-results.ts';
 import { joinDays, type ReconciledDay, type RepairReport, reconcile, repair } from './reconcile.ts';
 import { RECOUNT_REQUESTS, recountSealedDays } from './recount.ts';
 
@@ -31,9 +31,10 @@ export async function repairRecounted(
   const ranges = joinDays(days, GAP_COMPARED_DAYS);
   const lines: ReconciledDay[] = [];
   const services = newServices();
+  const over = await comparedCommitOf(ends.lake);
   for (const range of ranges) lines.push(...(await reconcile(ends, { range, by: 'day' }, services)));
   const { nowMs } = knownClocks(ends.source, services);
-  await rememberReconciliation(ends.lake, lines, nowMs, services.newRunId);
+  await rememberReconciliation(ends.lake, lines, { over, atMs: nowMs }, services.newRunId);
   const repaired = await repair(ends, lines, options, services);
   return { repair: repaired, ...(await settleRecounted(ends, days, newServices)) };
 }

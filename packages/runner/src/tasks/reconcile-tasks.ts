@@ -1,6 +1,6 @@
 import { type TimeRange, worstOutcome } from '@edrlake/core';
 import { z } from 'zod';
-import { rememberReconciliation } from '../reconcile/last-results.ts';
+import { comparedCommitOf, rememberReconciliation } from '../reconcile/last-results.ts';
 import {
   agreementOf,
   type DayVerdict,
@@ -117,8 +117,10 @@ async function compare(
   ends: Parameters<typeof reconcile>[0],
 ): Promise<readonly ReconciledDay[]> {
   const days: ReconciledDay[] = [];
+  const over = await comparedCommitOf(ends.lake);
   for (const range of ranges) days.push(...(await reconcile(ends, { range, by: 'day' }, services)));
-  await rememberReconciliation(ends.lake, days, knownClocks(ends.source, services).nowMs, provided.newRunId());
+  const atMs = knownClocks(ends.source, services).nowMs;
+  await rememberReconciliation(ends.lake, days, { over, atMs }, provided.newRunId());
   return days;
 }
 
