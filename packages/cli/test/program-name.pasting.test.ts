@@ -57,6 +57,7 @@ describe('a command for the lake that was typed', () => {
     ['edrlake run nightly', 'npx edrlake run --lake /d nightly'],
     ['edrlake vacuum --lake /e', 'npx edrlake vacuum --lake /e'],
     ['Stop: edrlake runs\nedrlake runs --lake /e', 'Stop: npx edrlake runs --lake /d\nnpx edrlake runs --lake /e'],
+    ['Next: edrlake reconcile\n  --repair --lake /e', 'Next: npx edrlake reconcile\n  --repair --lake /e'],
     ['See: edrlake verify --help', 'See: npx edrlake verify --help'],
     ['edrlake simulate --port 1', 'npx edrlake simulate --port 1'],
     ['a newer edrlake may read it', 'a newer edrlake may read it'],

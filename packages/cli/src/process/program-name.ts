@@ -25,8 +25,10 @@ export function programName(env: Readonly<Record<string, string | undefined>>): 
 
 /** Commands with a configuration: of those that a message names, all that take `--subscription`, and `--lake`. */
 const CONFIGURED = String.raw`((?<![\w./@-])edrlake (?:publish (?:delta|iceberg|ducklake|ocsf)|(?!demo|init|schema|simulate|completion|publish)[a-z][a-z-]*))(?![\w:-])`;
-const FOR_SUBSCRIPTION = new RegExp(`${CONFIGURED}(?!.*--subscription)`, 'g');
-const ON_LAKE = new RegExp(`${CONFIGURED}(?! --help)(?!.*--lake)`, 'g');
+/** The rest of a command's line, also where it was wrapped before a flag. */
+const REST = String.raw`(?:.|\n(?= *--))*`;
+const FOR_SUBSCRIPTION = new RegExp(`${CONFIGURED}(?!${REST}--subscription)`, 'g');
+const ON_LAKE = new RegExp(`${CONFIGURED}(?! --help)(?!${REST}--lake)`, 'g');
 
 /**
  * The text with each command for one subscription, unless its line says for which it is. Before `withProgramName`.
