@@ -67,6 +67,14 @@ export const LIBRARY: readonly PlantedBug[] = [
     tests: ['packages/runner/test/comparisons.outdated.test.ts'],
   },
   {
+    name: 'late-events-for-lost-ones',
+    effect: 'calls a day proven again that lost events, because as many others came late',
+    file: 'packages/lake/src/commit/commit.ts',
+    find: 'arrivals: screening.arrivals,',
+    replace: 'arrivals: [],',
+    tests: ['packages/lake/test/lost-files.late.test.ts'],
+  },
+  {
     name: 'recorded-loss-found-equal',
     effect: 'calls a day complete although a commit has recorded that it lost rows since it was found equal',
     file: 'packages/runner/src/reconcile/last-results.ts',

@@ -11,7 +11,7 @@ import {
   sameSchema,
   schemaOf,
 } from '../log/lake-state.ts';
-import type { LostDay } from '../proofs/lost-days.ts';
+import type { Arrivals, LostDay } from '../proofs/lost-days.ts';
 import type { VersionsOfEvent } from '../proofs/other-versions.ts';
 import type { Recount } from '../proofs/recounts.ts';
 import { FORMAT } from '../storage/layout.ts';
@@ -30,6 +30,7 @@ export interface LakeChange {
   readonly ids: IndexChange;
   readonly proofs: readonly WindowProof[];
   readonly losses: readonly LostDay[];
+  readonly arrivals?: readonly Arrivals[];
   readonly otherVersions?: readonly VersionsOfEvent[];
   readonly recounts?: readonly Recount[];
   readonly owner?: LoggedOwner | null;
@@ -70,7 +71,7 @@ export function buildLogEntry(
   change: LakeChange,
 ): { readonly entry: LogEntry; readonly moves: readonly Move[] } {
   const { runId, counts, added, removed, ids, proofs, losses } = change;
-  const { otherVersions = [], recounts = [], owner = null } = change;
+  const { arrivals = [], otherVersions = [], recounts = [], owner = null } = change;
   const { schemaVersion, schema } = schemaOnTop(state, context.tables);
   return {
     moves: [
@@ -93,6 +94,7 @@ export function buildLogEntry(
       idsRemoved: ids.removed,
       proofs,
       ...(losses.length === 0 ? {} : { losses }),
+      ...(arrivals.length === 0 ? {} : { arrivals }),
       ...(otherVersions.length === 0 ? {} : { otherVersions }),
       ...(recounts.length === 0 ? {} : { recounts }),
       ...(owner === null ? {} : { owner }),

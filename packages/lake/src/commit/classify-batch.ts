@@ -3,6 +3,7 @@ import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState } from '../log/lake-state.ts';
 import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
 import { isEventTable, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
+import type { Arrivals } from '../proofs/lost-days.ts';
 import { EVENTS } from '../storage/layout.ts';
 import type { Classification } from './engine.ts';
 import { entriesSql } from './id-index.ts';
@@ -79,7 +80,7 @@ export async function classifyBatch(
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.gone} AS SELECT event_id, stored_date AS event_date FROM ${TEMP_TABLES.screen} WHERE verdict = 'changed'`,
   );
-  return summarize(context);
+  return { ...(await summarize(context)), arrivals: await findArrivals(context, state) };
 }
 
 /**
@@ -148,7 +149,22 @@ async function hasVerdict(context: CommitContext, verdict: string): Promise<bool
   return (await rowsOf(context.connection, sql)).length > 0;
 }
 
-async function summarize(context: CommitContext): Promise<Classification> {
+/** An event that was lost has an entry for its day, which says that it is gone. */
+async function findArrivals({ connection }: CommitContext, { losses }: LakeState): Promise<Arrivals[]> {
+  if (losses.size === 0) return [];
+  const lostDays = [...losses.keys()].map((day) => `DATE ${quoteText(day)}`).join(', ');
+  const rows = await rowsOf(
+    connection,
+    `SELECT event_date::VARCHAR AS day, count(*)::DOUBLE AS row_count FROM ${TEMP_TABLES.screen}
+     WHERE event_id IS NOT NULL AND event_date IN (${lostDays})
+       AND (verdict = 'new' AND (id_hash, event_date) NOT IN (SELECT (id_hash, event_date) FROM ${TEMP_TABLES.known})
+         OR verdict = 'changed' AND stored_date <> event_date)
+     GROUP BY ALL ORDER BY day`,
+  );
+  return rows.map((row) => ({ day: String(row.day), rowCount: Number(row.row_count) }));
+}
+
+async function summarize(context: CommitContext): Promise<Omit<Classification, 'arrivals'>> {
   const count = (condition: string) => `count(*) FILTER (WHERE ${condition})`;
   const [row] = await rowsOf(
     context.connection,

@@ -192,6 +192,7 @@ async function prepare(
     ids,
     proofs: news,
     losses: [],
+    arrivals: screening.arrivals,
     otherVersions: met.news,
     owner,
   });
@@ -203,6 +204,7 @@ const NOTHING_COMPARED: Classification = {
   changedEvents: 0,
   unchangedEvents: 0,
   newRejects: 0,
+  arrivals: [],
   fingerprint: '',
 };
 

@@ -1,5 +1,6 @@
 import type { DataFile, Day, OtherVersion, WindowProof } from '@edrlake/core';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import type { Arrivals } from '../proofs/lost-days.ts';
 import type { FileSchema } from './build-log-entry.ts';
 import type { WriteClaims, WriteEntries } from './id-index.ts';
 import type { CommitNames } from './optimistic-retry.ts';
@@ -10,6 +11,8 @@ export interface Classification {
   readonly changedEvents: number;
   readonly unchangedEvents: number;
   readonly newRejects: number;
+  /** Of the days that have lost rows: the events that are new there, and that the index never named for the day. */
+  readonly arrivals: readonly Arrivals[];
   /** Equal for two comparisons of one batch that write the same rows. */
   readonly fingerprint: string;
 }

@@ -12,7 +12,7 @@ import {
   type WindowProof,
 } from '@edrlake/core';
 import { countedAtOf } from '../proofs/dated-proofs.ts';
-import { type LoggedLostDay, type LostDay, recoveredDays } from '../proofs/lost-days.ts';
+import { type Arrivals, type LoggedLostDay, type LostDay, noteArrivals, recoveredDays } from '../proofs/lost-days.ts';
 import { applyOtherVersions, type LoggedOtherVersion, type VersionsOfEvent } from '../proofs/other-versions.ts';
 import { isRefuting, type LoggedRecount, type Recount, supersededRecounts } from '../proofs/recounts.ts';
 import { areDisjoint, sameScope } from '../proofs/window-filters.ts';
@@ -80,6 +80,8 @@ export interface LogEntry extends CommitCounts {
   readonly proofs: readonly WindowProof[];
   /** Only where this commit records that files are lost. */
   readonly losses?: readonly LostDay[];
+  /** Only where this commit brings other events to days that lost some. */
+  readonly arrivals?: readonly Arrivals[];
   /** Only where this commit met other versions of events, or forgets earlier ones. */
   readonly otherVersions?: readonly VersionsOfEvent[];
   /** Only where this commit records later counts of proven days. */
@@ -207,6 +209,7 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
     state.losses.set(day, { day, rowCount: Math.max(before, rowCount), version: entry.version });
   }
   if (state.losses.size > 0) {
+    noteArrivals(state.losses, entry.arrivals ?? []);
     const healed = recoveredDays(state.losses.values(), state.files.values(), state.proofs.values());
     for (const day of healed) state.losses.delete(day);
   }

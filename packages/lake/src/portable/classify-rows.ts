@@ -11,6 +11,7 @@ import type { Classification, MetVersion } from '../commit/engine.ts';
 import type { CommitTools } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, tableNamed } from '../log/table-rows.ts';
+import type { Arrivals } from '../proofs/lost-days.ts';
 import { EVENTS } from '../storage/layout.ts';
 import { dayNamed, entriesIn, type IndexEntry } from './index-entries.ts';
 import { rowsOfFiles } from './parquet-rows.ts';
@@ -111,7 +112,7 @@ export async function classify(work: RowWork, state: LakeState): Promise<Classif
   }
   work.gone = new Map();
   for (const { identity, stored } of having(work, 'changed')) markGone(work, identity.eventId ?? '', stored?.day ?? 0);
-  return summaryOf(work);
+  return { ...summaryOf(work), arrivals: arrivalsOf(work, state) };
 }
 
 /** The hash of a reject covers its whole record: a known hash is the same record again, unless its file is lost. */
@@ -191,7 +192,21 @@ function rowKey(row: Row): string {
   return JSON.stringify(row, (_, value) => (typeof value === 'bigint' ? `${value}n` : value));
 }
 
-function summaryOf(work: RowWork): Classification {
+/** An event that was lost has an entry for its day, which says that it is gone. */
+function arrivalsOf(work: RowWork, { losses }: LakeState): Arrivals[] {
+  if (losses.size === 0) return [];
+  const named = new Set(work.known.map(({ idHash, day }) => `${idHash}:${day}`));
+  const counts = new Map<Day, number>();
+  for (const { identity, verdict, stored } of having(work, 'new', 'changed')) {
+    const { eventId, idHash, day } = identity;
+    const isThere = verdict === 'new' ? named.has(`${idHash}:${day}`) : stored?.day === day;
+    if (eventId === null || isThere || !losses.has(dayNamed(day))) continue;
+    counts.set(dayNamed(day), (counts.get(dayNamed(day)) ?? 0) + 1);
+  }
+  return [...counts].map(([day, rowCount]) => ({ day, rowCount }));
+}
+
+function summaryOf(work: RowWork): Omit<Classification, 'arrivals'> {
   const events = work.screen.filter(({ identity }) => identity.eventId !== null);
   const newEvents = events.filter(({ verdict }) => verdict === 'new').length;
   const changedEvents = having(work, 'changed').length;

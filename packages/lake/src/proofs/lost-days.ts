@@ -6,13 +6,30 @@ import { isProven, segmentsOf } from './segments.ts';
 /** A day that lost rows with their files and has not recovered all of them. */
 export interface LostDay {
   readonly day: Day;
-  /** Event rows of the day before the loss. */
+  /** Event rows of the day before the loss; in a state, with those that came since and were not lost. */
   readonly rowCount: number;
 }
 
 /** A loss and the version that recorded it. */
 export interface LoggedLostDay extends LostDay {
   readonly version: number;
+}
+
+/**
+ * Event rows that a commit brought to a day which had lost rows, and that were not among these: as many rows more must
+ * be there before the day has recovered.
+ */
+export interface Arrivals {
+  readonly day: Day;
+  readonly rowCount: number;
+}
+
+/** Notes in place that other events than the lost ones have come. */
+export function noteArrivals(losses: Map<Day, LoggedLostDay>, arrivals: readonly Arrivals[]): void {
+  for (const { day, rowCount } of arrivals) {
+    const loss = losses.get(day);
+    if (loss !== undefined) losses.set(day, { ...loss, rowCount: loss.rowCount + rowCount });
+  }
 }
 
 /**
