@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NO_FILTER, parseRange, systemClock } from '@edrlake/core';
+import { NO_FILTER, parseRange, rangeOfDays, systemClock } from '@edrlake/core';
 import {
   comparedCommitOf,
   exportRange,
@@ -8,6 +8,7 @@ import {
   rebuildEdrLog,
   reconcile,
   rememberReconciliation,
+  repair,
 } from '@edrlake/runner';
 import { readLakeStatus } from '@edrlake/runner/history';
 import { expect, it } from 'vitest';
@@ -58,6 +59,31 @@ it.each(['events', 'certificates'])(
     });
   },
 );
+
+it('a day that lost events is not equal because the API has as many others by now, and a repair proves it anew', async () => {
+  await onStage(SETUP, async (stage) => {
+    const { lake, ends, simulator, services, backfill } = stage;
+    await backfill(WEEK);
+    const file = (await lake.snapshot()).files.events?.[0];
+    const day = rangeOfDays(file?.partition.split('=')[1] ?? '');
+    await loseFile(lake.directory, file?.path ?? '');
+    await lake.forgetLostFiles('forgetting', []);
+    simulator.removeEvents([...simulator.truth.indexes(day)]);
+    simulator.addEvents({ events: file?.rowCount ?? 0, range: day });
+    const late = {
+      axis: 'processed',
+      ranges: [{ range: { ...day, endMs: systemClock.nowMs() } }],
+      scope: NO_FILTER,
+    } as const;
+    await exportRange(ends, late, OPTIONS, services());
+    const days = await reconcile(ends, { range: WEEK, by: 'day' }, services());
+    expect(days[0]).toMatchObject({ verdict: 'missing', difference: 0 });
+    await repair(ends, days, OPTIONS, services());
+    expect(await compare(stage)).toEqual(Array(7).fill('match'));
+    expect(await daysOf(lake)).toMatchObject({ complete: 7 });
+    expect((await lake.coverage()).every(({ verdict }) => verdict === 'complete')).toBe(true);
+  });
+});
 
 it('a rebuilt log makes nothing complete that was found equal before, also not on other machines', async () => {
   await onStage(SETUP, async (stage) => {

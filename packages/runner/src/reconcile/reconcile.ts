@@ -22,7 +22,7 @@ import { type DifferingRange, differingRanges } from './diff-ranges.ts';
  * - `match`: the lake holds at least what the API has now. `difference` is the surplus, which retention has removed
  * there.
  * - `late`: the API has more than when the day was fetched.
- * - `missing`: the lake holds fewer than the API had when the day was fetched.
+ * - `missing`: the lake holds fewer than the API had when the day was fetched, or has lost events that are not back.
  * - `rejected`: all records are there, but too many could not become rows.
  * - `duplicate`: an id is stored more than once.
  * - `unverified`: the API has events of a day that was never fetched, or its count does not add up with those of the
@@ -76,6 +76,7 @@ export async function reconcile(
   const range = wholeDaysOf(request.range);
   const inspected = await lake.inspectDays(range, request.by);
   const fetched = (await lake.coverage(range)).filter(({ scope }) => scope === 'all');
+  const lossDays = new Set((await lake.snapshot()).lossDays);
   const lines: ReconciledDay[] = [];
   for (const eventType of request.by === 'type' ? await typesOf(source, range, inspected, services.signal) : [null]) {
     const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
@@ -88,9 +89,14 @@ export async function reconcile(
       );
       return days.map((day, position) => {
         const known = eventType === null ? (lineOn(fetched, day) ?? null) : null;
+        const hasLoss = eventType === null && lossDays.has(day);
         const counted = counts.get(day) ?? 0;
         const countedTwice = Math.min(counted, twice[position] ?? 0);
-        return judge({ day, eventType, inApi: counted - countedTwice, countedTwice }, known, stored.get(day));
+        return judge(
+          { day, eventType, inApi: counted - countedTwice, countedTwice },
+          { known, hasLoss },
+          stored.get(day),
+        );
       });
     };
     const asked = { eventType, daysWithRows: [...stored.keys()] };
@@ -102,9 +108,14 @@ export async function reconcile(
 
 function judge(
   counted: Pick<ReconciledDay, 'day' | 'eventType' | 'inApi' | 'countedTwice'>,
-  known: Pick<DayCoverage, 'counted' | 'undated' | 'verdict'> | null,
+  about: {
+    readonly known: Pick<DayCoverage, 'counted' | 'undated' | 'verdict'> | null;
+    /** Whether rows of the day were lost and have not come back: as many others do not stand in for them. */
+    readonly hasLoss: boolean;
+  },
   stored: InspectedDay | undefined,
 ): ReconciledDay {
+  const { known, hasLoss } = about;
   const { rowCount = 0, rejectedCount = 0, distinctIds = 0, lostFiles = [] } = stored ?? {};
   const whenFetched = known?.counted ?? null;
   // A reject without a readable time has no day in the files; its proof counts it on the first day of its window.
@@ -112,7 +123,7 @@ function judge(
   const difference = inLake - counted.inApi;
   const verdict = (): DayVerdict => {
     if (distinctIds < rowCount) return 'duplicate';
-    if (lostFiles.length > 0 || (whenFetched !== null && inLake < whenFetched)) return 'missing';
+    if (hasLoss || lostFiles.length > 0 || (whenFetched !== null && inLake < whenFetched)) return 'missing';
     if (difference >= 0) return known?.verdict === 'rejected' ? 'rejected' : 'match';
     return whenFetched === null && inLake === 0 ? 'unverified' : 'late';
   };
