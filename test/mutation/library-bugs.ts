@@ -83,6 +83,14 @@ export const LIBRARY: readonly PlantedBug[] = [
     tests: ['packages/runner/test/comparisons.outdated.test.ts'],
   },
   {
+    name: 'fresh-where-a-sync-began',
+    effect: 'calls a lake proven up to where a sync began that has proven nothing',
+    file: 'packages/runner/src/sync/watermark.ts',
+    find: 'return watermarkMs === (await readWatermark(lake, axis, scope)) ? null : watermarkMs;',
+    replace: 'return watermarkMs;',
+    tests: ['packages/runner/test/freshness.unproven-sync.test.ts'],
+  },
+  {
     name: 'recorded-loss-found-equal',
     effect: 'calls a day complete although a commit has recorded that it lost rows since it was found equal',
     file: 'packages/runner/src/reconcile/last-results.ts',

@@ -12,7 +12,7 @@ import {
 } from '@edrlake/core';
 import { type DayCoverage, type Lake, provenDaysOf, scopeText } from '@edrlake/lake';
 import { type LastReconciliation, lastReconciliations } from '../reconcile/last-results.ts';
-import { readWatermark, watermarkOf } from '../sync/watermark.ts';
+import { followedUpTo, readWatermark } from '../sync/watermark.ts';
 import type { DayState } from './day-states.ts';
 
 /** `proven`: the log proves the day. `complete`: and no later comparison with the API found a difference. */
@@ -88,8 +88,8 @@ async function freshnessOf(
 ): Promise<Pick<GateResult, 'freshUntilMs' | 'isStale'>> {
   if (maxAgeMs === null) return { freshUntilMs: null, isStale: false };
   const freshUntilMs =
-    (await watermarkOf(lake, 'processed', scope, nowMs)) ??
-    (await watermarkOf(lake, 'event', scope, nowMs)) ??
+    (await followedUpTo(lake, 'processed', scope, nowMs)) ??
+    (await followedUpTo(lake, 'event', scope, nowMs)) ??
     (await lastProvenMs());
   return { freshUntilMs, isStale: isOlderThan(freshUntilMs, maxAgeMs, nowMs) };
 }

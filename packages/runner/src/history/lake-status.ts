@@ -17,7 +17,7 @@ import { type Calendar, calendarOf } from '../days/calendar.ts';
 import { lostDays } from '../days/gate.ts';
 import { type Horizon, readHorizon } from '../horizon/learned-horizon.ts';
 import { lastReconciliations } from '../reconcile/last-results.ts';
-import { readWatermark, watermarkOf } from '../sync/watermark.ts';
+import { followedUpTo, readWatermark, watermarkOf } from '../sync/watermark.ts';
 import type { QuietReport } from '../volume/find-quiet.ts';
 import { readQuiet } from '../volume/learned-volume.ts';
 import type { RunLook } from '../workflow/state/run-state.ts';
@@ -52,7 +52,10 @@ export interface LakeStatus {
   readonly newestEventAtMs: number | null;
   /** Up to where the lake was synced, by processing time or else by event time; null before the first sync. */
   readonly watermarkMs: number | null;
-  /** Everything before it is proven: the watermark, or else the end of the last complete day. null where nothing is. */
+  /**
+   * Everything before it is proven: the watermark, or the end of the last complete day where the sync has proven
+   * nothing. null where nothing is.
+   */
   readonly freshUntilMs: number | null;
   readonly lastRun: RunSummary | null;
   /** How far back the API answers, as far as the lake has learned it. */
@@ -106,6 +109,8 @@ export async function readLakeStatus(
   const { nowMs } = about;
   const processedMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs);
   const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', NO_FILTER, nowMs));
+  const upTo = (axis: 'processed' | 'event') => followedUpTo(lake, axis, NO_FILTER, nowMs);
+  const provenMs = (await upTo('processed')) ?? (await upTo('event'));
   const followedFromMs = await readWatermark(lake, 'processed', NO_FILTER);
   const settledMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs, SETTLE_LAG_MS);
   const isFollowed = settledMs !== null && followedFromMs !== null && followedFromMs < settledMs;
@@ -127,7 +132,7 @@ export async function readLakeStatus(
     rejects: await lake.rejectReasons(),
     newestEventAtMs: await lake.newestEventMs(),
     watermarkMs,
-    freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
+    freshUntilMs: provenMs ?? endOfCompleteDays(calendar),
     lastRun: await lastRun(join(lake.directory, '_runs'), look),
     horizon: await readHorizon(lake),
     publications: await lake.publications(),

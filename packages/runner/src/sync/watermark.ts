@@ -46,6 +46,20 @@ export async function watermarkOf(
 }
 
 /**
+ * Up to when a sync has proven what it follows; null where it has proven nothing, so that its watermark only says where
+ * it began: its first windows failed, or the log was rebuilt.
+ */
+export async function followedUpTo(
+  lake: Lake,
+  axis: TimeAxis,
+  scope: QueryScope,
+  nowMs: number,
+): Promise<number | null> {
+  const watermarkMs = await watermarkOf(lake, axis, scope, nowMs);
+  return watermarkMs === (await readWatermark(lake, axis, scope)) ? null : watermarkMs;
+}
+
+/**
  * Up to where a sync has fetched everything, proven or rejected: where the next one begins. null before the first sync.
  */
 export async function fetchedUpTo(
