@@ -76,8 +76,8 @@ interface Merged {
 /**
  * Merges many small files into few sorted ones, day by day, and sorts files in order of arrival. Before the commit that
  * exchanges them, each new file is compared with those that it replaces: by number of rows and by hashes of all
- * columns. A commit holds whole days. Sorting spills to disk. Commits of other writers stay: a file that they have
- * replaced is not merged.
+ * columns. A commit holds whole days. A file that cannot be sorted in memory is sorted range by range. Commits of other
+ * writers stay: a file that they have replaced is not merged.
  * @param run `signal` is checked between files; what was committed by then stays
  * @throws {EdrlakeError} as `commitWithRetry`, `INTERRUPTED`; `BUG` when the rows are not equal, with nothing changed
  */
@@ -87,6 +87,7 @@ export async function compact(
   run: { readonly runId: string; readonly signal: AbortSignal; readonly afterCommit: () => Promise<void> },
 ): Promise<CompactReport> {
   const cellsAtOnce = (await memoryLimitBytes(context)) / BYTES_PER_CELL;
+  const returnMemory = await memoryReturner(context.connection);
   const sizes = {
     targetFileBytes: options.targetFileBytes ?? DEFAULT_TARGET_BYTES,
     minFiles: options.minFiles ?? 2,
@@ -102,7 +103,7 @@ export async function compact(
     run.signal.throwIfAborted();
     let merged: readonly Merged[] | null = null;
     const { entry, outcome } = await commitWithRetry(context, async (state, names) => {
-      const work = { groups, cellsAtOnce, onMerged };
+      const work = { groups, cellsAtOnce, returnMemory, onMerged };
       merged ??= await withSettings(context.connection, MERGING, () =>
         stageMerged(context, state, names, work, run.signal),
       );
@@ -152,6 +153,8 @@ function* inCommits(groups: readonly MergeGroup[]): Generator<MergeGroup[]> {
 interface StagedWork {
   readonly groups: readonly MergeGroup[];
   readonly cellsAtOnce: number;
+  /** See `memoryReturner`. */
+  readonly returnMemory: () => Promise<void>;
   /** Called with the number of files that were merged. */
   readonly onMerged: (files: number) => void;
 }
@@ -165,11 +168,10 @@ async function stageMerged(
   context: CommitContext,
   state: LakeState,
   names: CommitNames,
-  { groups, cellsAtOnce: most, onMerged }: StagedWork,
+  { groups, cellsAtOnce: most, returnMemory, onMerged }: StagedWork,
   signal: AbortSignal,
 ): Promise<readonly Merged[]> {
   const fileSchema = schemaOnTop(state, context.tables);
-  const returnMemory = await memoryReturner(context.connection);
   const merged: Merged[] = [];
   const open = groups.map((group) => ({ group, cellsAtOnce: most })).reverse();
   for (let number = 0, next = open.pop(); next !== undefined; number += 1, next = open.pop()) {

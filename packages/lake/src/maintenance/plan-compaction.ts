@@ -26,7 +26,7 @@ export interface CompactPlan {
 export interface CompactSizes {
   readonly targetFileBytes: number;
   readonly minFiles: number;
-  /** The most rows times columns of a merged file, so that sorting and writing it fit into memory. */
+  /** The most rows times columns of a merged file: a larger one would be sorted in too many ranges. */
   readonly maxCells: number;
   /** Take exactly the files of an older format, of any size and order. */
   readonly migrates: boolean;
