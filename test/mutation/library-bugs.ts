@@ -86,8 +86,8 @@ export const LIBRARY: readonly PlantedBug[] = [
     name: 'fresh-where-a-sync-began',
     effect: 'calls a lake proven up to where a sync began that has proven nothing',
     file: 'packages/runner/src/sync/watermark.ts',
-    find: 'return watermarkMs === (await readWatermark(lake, axis, scope)) ? null : watermarkMs;',
-    replace: 'return watermarkMs;',
+    find: 'return synced === null || synced.endMs === synced.startMs ? null : synced.endMs;',
+    replace: 'return synced === null ? null : synced.endMs;',
     tests: ['packages/runner/test/freshness.unproven-sync.test.ts'],
   },
   {

@@ -12,7 +12,7 @@ import {
 } from '@edrlake/core';
 import { type DayCoverage, type Lake, provenDaysOf, scopeText } from '@edrlake/lake';
 import { type LastReconciliation, lastReconciliations } from '../reconcile/last-results.ts';
-import { followedUpTo, readWatermark } from '../sync/watermark.ts';
+import { followedUpTo, readWatermark, syncedRange } from '../sync/watermark.ts';
 import type { DayState } from './day-states.ts';
 
 /** `proven`: the log proves the day. `complete`: and no later comparison with the API found a difference. */
@@ -88,8 +88,8 @@ async function freshnessOf(
 ): Promise<Pick<GateResult, 'freshUntilMs' | 'isStale'>> {
   if (maxAgeMs === null) return { freshUntilMs: null, isStale: false };
   const freshUntilMs =
-    (await followedUpTo(lake, 'processed', scope, nowMs)) ??
-    (await followedUpTo(lake, 'event', scope, nowMs)) ??
+    followedUpTo(await syncedRange(lake, 'processed', scope, nowMs)) ??
+    followedUpTo(await syncedRange(lake, 'event', scope, nowMs)) ??
     (await lastProvenMs());
   return { freshUntilMs, isStale: isOlderThan(freshUntilMs, maxAgeMs, nowMs) };
 }

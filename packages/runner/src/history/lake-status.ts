@@ -17,7 +17,7 @@ import { type Calendar, calendarOf } from '../days/calendar.ts';
 import { lostDays } from '../days/gate.ts';
 import { type Horizon, readHorizon } from '../horizon/learned-horizon.ts';
 import { lastReconciliations } from '../reconcile/last-results.ts';
-import { followedUpTo, readWatermark, watermarkOf } from '../sync/watermark.ts';
+import { followedUpTo, syncedRange } from '../sync/watermark.ts';
 import type { QuietReport } from '../volume/find-quiet.ts';
 import { readQuiet } from '../volume/learned-volume.ts';
 import type { RunLook } from '../workflow/state/run-state.ts';
@@ -107,14 +107,10 @@ export async function readLakeStatus(
   const days = await lake.coverage();
   const comparisons = await lastReconciliations(lake);
   const { nowMs } = about;
-  const processedMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs);
-  const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', NO_FILTER, nowMs));
-  const upTo = (axis: 'processed' | 'event') => followedUpTo(lake, axis, NO_FILTER, nowMs);
-  const provenMs = (await upTo('processed')) ?? (await upTo('event'));
-  const followedFromMs = await readWatermark(lake, 'processed', NO_FILTER);
-  const settledMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs, SETTLE_LAG_MS);
-  const isFollowed = settledMs !== null && followedFromMs !== null && followedFromMs < settledMs;
-  const followed = isFollowed ? { startMs: followedFromMs, endMs: settledMs } : null;
+  const processed = await syncedRange(lake, 'processed', NO_FILTER, nowMs);
+  const byEvent = await syncedRange(lake, 'event', NO_FILTER, nowMs);
+  const settled = await syncedRange(lake, 'processed', NO_FILTER, nowMs, SETTLE_LAG_MS);
+  const followed = followedUpTo(settled) === null ? null : settled;
   const lostFiles = days.some(({ verdict }) => verdict === 'mismatched') ? await lake.lostFiles() : [];
   const calendar = calendarOf({ lines: days, comparisons, lost: lostDays(lostFiles), followed, nowMs });
   const budget = await remainingRequests(lake.directory, about.userLimit, nowMs);
@@ -131,14 +127,14 @@ export async function readLakeStatus(
     lostFiles,
     rejects: await lake.rejectReasons(),
     newestEventAtMs: await lake.newestEventMs(),
-    watermarkMs,
-    freshUntilMs: provenMs ?? endOfCompleteDays(calendar),
+    watermarkMs: processed?.endMs ?? byEvent?.endMs ?? null,
+    freshUntilMs: followedUpTo(processed) ?? followedUpTo(byEvent) ?? endOfCompleteDays(calendar),
     lastRun: await lastRun(join(lake.directory, '_runs'), look),
     horizon: await readHorizon(lake),
     publications: await lake.publications(),
     valueIndex: await lake.valueIndex(),
     standingHunts: await standingStatus(lake),
-    quiet: await readQuiet(lake, { snapshot, lines: days, followedUntilMs: settledMs, nowMs }),
+    quiet: await readQuiet(lake, { snapshot, lines: days, followedUntilMs: settled?.endMs ?? null, nowMs }),
     objectStore: await lake.objectCosts(),
     budget: budget === null ? null : { requestsLeft: budget.requestsLeft, ...budget.limit },
     deprecation: await lastDeprecation(lake.directory, nowMs),

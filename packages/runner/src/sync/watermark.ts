@@ -7,6 +7,7 @@ import {
   makeFolder,
   type QueryScope,
   type TimeAxis,
+  type TimeRange,
   unreadable,
   writeAtomic,
 } from '@edrlake/core';
@@ -39,24 +40,31 @@ export async function watermarkOf(
   nowMs: number,
   settleLagMs = 0,
 ): Promise<number | null> {
+  return (await syncedRange(lake, axis, scope, nowMs, settleLagMs))?.endMs ?? null;
+}
+
+/** From where a sync began to its watermark, as `watermarkOf`; without length where it has proven nothing. */
+export async function syncedRange(
+  lake: Lake,
+  axis: TimeAxis,
+  scope: QueryScope,
+  nowMs: number,
+  settleLagMs = 0,
+): Promise<TimeRange | null> {
   const startMs = await readWatermark(lake, axis, scope);
   if (startMs === null || isAhead(startMs, nowMs)) return null;
   const proven = await lake.provenRanges(axis, scope, settleLagMs);
-  return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
+  const endMs = proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
+  return { startMs, endMs };
 }
 
 /**
  * Up to when a sync has proven what it follows; null where it has proven nothing, so that its watermark only says where
  * it began: its first windows failed, or the log was rebuilt.
+ * @param synced as `syncedRange` returns it
  */
-export async function followedUpTo(
-  lake: Lake,
-  axis: TimeAxis,
-  scope: QueryScope,
-  nowMs: number,
-): Promise<number | null> {
-  const watermarkMs = await watermarkOf(lake, axis, scope, nowMs);
-  return watermarkMs === (await readWatermark(lake, axis, scope)) ? null : watermarkMs;
+export function followedUpTo(synced: TimeRange | null): number | null {
+  return synced === null || synced.endMs === synced.startMs ? null : synced.endMs;
 }
 
 /**
