@@ -1,4 +1,4 @@
-import { createRedact, type EdrlakeError, type Redact, toEdrlakeError, writeText } from '@edrlake/core';
+import { createRedact, type EdrlakeError, flagsText, type Redact, toEdrlakeError, writeText } from '@edrlake/core';
 import { COMPLETE, type Invocation, type Settings } from './args/command.ts';
 import { completionWords, helpText, runCommandLine } from './args/command-line.ts';
 import { readBoolean, readText } from './args/flags/flag-kinds.ts';
@@ -70,7 +70,7 @@ async function dispatch(args: readonly string[], style: ErrorStyle, context: Pro
   };
   return runCommandLine(args, COMMANDS, invocation, async (typed, flags, texts) => {
     const layer = commandLineLayer(typed, texts);
-    style.lakeFlags = await typedLakeFlags(layer);
+    style.lakeFlags = typedLakeFlags(layer);
     const settings = await readSettings(layer, flags, context);
     style.json = settings.values.json;
     style.debug = settings.values['log-level'] === 'debug';
@@ -87,15 +87,13 @@ function helpAskedFor(args: readonly string[]): { readonly command: string | und
   return asked ? { command: names.length === 0 ? undefined : names.join(' ') } : null;
 }
 
-/** Where none is typed, as usual, nothing is loaded for it. */
-async function typedLakeFlags({ texts }: SettingsLayer): Promise<string> {
+/** As `lakeFlagsOf`, before the settings are read: an error in them names commands, too. */
+function typedLakeFlags({ texts }: SettingsLayer): string {
   const typed = (['lake', 'dataset'] as const).flatMap((name) => {
     const text = texts.get(name)?.at(-1);
-    return text === undefined ? [] : [{ name, text }];
+    return text === undefined ? [] : [[name, text] as const];
   });
-  if (typed.length === 0) return '';
-  const { shellText } = await import('@edrlake/runner/history');
-  return typed.map(({ name, text }) => ` --${name} ${shellText(text)}`).join('');
+  return flagsText(typed);
 }
 
 /** A command that takes no configuration file is decided by its command line alone. */

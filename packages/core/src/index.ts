@@ -75,6 +75,7 @@ export {
 export { isWorkLeft, noteLeftWork } from './process/left-work.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './process/process-owner.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';
+export { flagsText, shellText } from './process/shell-text.ts';
 export { turnTaking } from './process/turn-taking.ts';
 export { writeText } from './process/write-text.ts';
 export { bytesText, countText, durationText, nounText } from './quantities.ts';

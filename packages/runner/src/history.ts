@@ -7,7 +7,7 @@ export {
   stateOn,
   worstOf,
 } from './days/calendar.ts';
-export { DIFFERENT_STATES, dayCommand, shellText } from './days/day-command.ts';
+export { DIFFERENT_STATES, dayCommand } from './days/day-command.ts';
 export {
   type GateQuestion,
   type GateRequirement,

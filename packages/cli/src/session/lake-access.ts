@@ -5,6 +5,7 @@ import {
   defaultWorkFolder,
   EdrlakeError,
   type Emit,
+  flagsText,
   type ObjectAddress,
   objectAddress,
   usableLakePath,
@@ -12,7 +13,6 @@ import {
 import { DEFAULT_DATASET, datasetNamed } from '@edrlake/datasets';
 import type { ObjectLake, S3Settings, WantedOwner } from '@edrlake/lake';
 import { type OcsfPlace, ocsfPlace } from '@edrlake/ocsf/names';
-import { shellText } from '@edrlake/runner/history';
 import type { CommandInput } from '../args/command.ts';
 import { sizeBytes } from '../args/flags/flag-kinds.ts';
 import type { FlagValues } from '../args/options.ts';
@@ -98,7 +98,7 @@ export function ocsfPlaceOf(to: string, values: FlagValues, context: ProcessCont
 export function lakeFlagsOf({ values, typed, subscription }: Omit<CommandInput, 'positionals' | 'words'>): string {
   const flags = (['lake', 'dataset'] as const).filter((flag) => typed.has(flag));
   const whose = subscription === undefined ? '' : ` --subscription ${subscription.name}`;
-  return whose + flags.map((flag) => ` --${flag} ${shellText(values[flag])}`).join('');
+  return whose + flagsText(flags.map((flag) => [flag, values[flag]]));
 }
 
 /** For whom a lake is opened; null without a subscription. */

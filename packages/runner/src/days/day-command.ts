@@ -1,4 +1,4 @@
-import { type QueryScope, rangeFlagsText, type TimeRange } from '@edrlake/core';
+import { type QueryScope, rangeFlagsText, shellText, type TimeRange } from '@edrlake/core';
 import type { DayState } from './day-states.ts';
 
 /** States in which the lake and the API are known to differ. */
@@ -33,9 +33,4 @@ export function dayCommand(
   const isFollowed = followedFromMs !== null && followedFromMs <= startMs;
   if (isFollowed && state !== 'unverified') return `edrlake sync${rest}`;
   return `edrlake backfill ${DIFFERENT_STATES.has(state) ? '--force ' : ''}${days}${rest}`;
-}
-
-/** A word as a POSIX shell takes it. */
-export function shellText(text: string): string {
-  return /^[\w./:=@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
