@@ -61,12 +61,13 @@ export async function reconcile(lake: Lake, source: Source, options: ReconcileOp
       const before = connection.requestsMade();
       const range = given ?? (await knownDays(stored, clock.nowMs()));
       const ends = { source: connection.source, lake: stored, requestsMade: connection.requestsMade };
-      const over = await runner.comparedCommitOf(stored);
-      const days = range === null ? [] : await runner.reconcile(ends, { range, by }, { clock, signal });
-      // By the earlier of both clocks: what matches before a day is over says nothing about the whole day.
-      const { nowMs } = runner.knownClocks(connection.source, { clock });
+      const services = { clock, signal };
+      const ranges = range === null ? [] : [range];
+      const look = async () => (range === null ? [] : runner.reconcile(ends, { range, by }, services));
+      const days = lake.isReadOnly
+        ? await look()
+        : await runner.reconcileAndRemember(ends, { ranges, by }, services, newRunId({ clock, random }));
       if (!lake.isReadOnly) {
-        await runner.rememberReconciliation(stored, days, { over, atMs: nowMs }, newRunId({ clock, random }));
         const emit = listenerOf(options);
         const newServices = () => ({ clock, random, emit, signal, newRunId: newRunId({ clock, random }) });
         if (by === 'day') await runner.refuteLate(ends, days, newServices);

@@ -41,6 +41,7 @@ export {
   reconcile,
   repair,
 } from './reconcile/reconcile.ts';
+export { reconcileAndRemember } from './reconcile/reconcile-and-remember.ts';
 export {
   type LateDay,
   RECOUNT_REQUESTS,

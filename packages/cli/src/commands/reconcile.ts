@@ -128,18 +128,11 @@ async function compare(values: FlagValues, session: LakeSession, context: Proces
   const { lake, ends, options, services, connection } = session;
   const { clock } = context;
   const { by } = values;
-  const runner = await import('@edrlake/runner');
-  const { knownClocks, reconcile, refuteLate, repair, settleRecounted } = runner;
+  const { reconcileAndRemember, refuteLate, repair, settleRecounted } = await import('@edrlake/runner');
   const requestsBefore = connection.requestsMade();
   const range = optionalRange(values) ?? (await knownDays(lake, clock.nowMs()));
-  const look = async () => {
-    const over = await runner.comparedCommitOf(lake);
-    const days = range === null ? [] : await reconcile(ends, { range, by }, services);
-    // By the earlier of both clocks: what matches before a day is over says nothing about the whole day.
-    const { nowMs } = knownClocks(ends.source, services);
-    await runner.rememberReconciliation(lake, days, { over, atMs: nowMs }, newRunId(context));
-    return days;
-  };
+  const ranges = range === null ? [] : [range];
+  const look = () => reconcileAndRemember(ends, { ranges, by }, services, newRunId(context));
   let days = await look();
   const repaired = values.repair ? await repair(ends, days, options, session.runServices()) : null;
   if (repaired !== null && (repaired.exported !== null || repaired.forgottenFiles.length + repaired.removedRows > 0))

@@ -1,8 +1,7 @@
 import type { Day } from '@edrlake/core';
-import { knownClocks } from '../run/read-clocks.ts';
 import type { ExportEndpoints, ExportOptions, RunServices } from '../run/types.ts';
-import { comparedCommitOf, rememberReconciliation } from './last-results.ts';
-import { joinDays, type ReconciledDay, type RepairReport, reconcile, repair } from './reconcile.ts';
+import { joinDays, type ReconciledDay, type RepairReport, repair } from './reconcile.ts';
+import { reconcileAndRemember } from './reconcile-and-remember.ts';
 import { RECOUNT_REQUESTS, recountSealedDays } from './recount.ts';
 
 /** The most days between two days to repair that are compared as well: a request compares all of them. */
@@ -29,12 +28,8 @@ export async function repairRecounted(
   newServices: () => RunServices,
 ): Promise<RecountedRepair> {
   const ranges = joinDays(days, GAP_COMPARED_DAYS);
-  const lines: ReconciledDay[] = [];
   const services = newServices();
-  const over = await comparedCommitOf(ends.lake);
-  for (const range of ranges) lines.push(...(await reconcile(ends, { range, by: 'day' }, services)));
-  const { nowMs } = knownClocks(ends.source, services);
-  await rememberReconciliation(ends.lake, lines, { over, atMs: nowMs }, services.newRunId);
+  const lines = await reconcileAndRemember(ends, { ranges, by: 'day' }, services, services.newRunId);
   const repaired = await repair(ends, lines, options, services);
   return { repair: repaired, ...(await settleRecounted(ends, days, newServices)) };
 }

@@ -1,16 +1,8 @@
 import { type TimeRange, worstOutcome } from '@edrlake/core';
 import { z } from 'zod';
-import { comparedCommitOf, rememberReconciliation } from '../reconcile/last-results.ts';
-import {
-  agreementOf,
-  type DayVerdict,
-  joinDays,
-  type ReconciledDay,
-  reconcile,
-  repair,
-} from '../reconcile/reconcile.ts';
+import { agreementOf, type DayVerdict, joinDays, type ReconciledDay, repair } from '../reconcile/reconcile.ts';
+import { reconcileAndRemember } from '../reconcile/reconcile-and-remember.ts';
 import { GAP_COMPARED_DAYS, refuteLate, settleRecounted } from '../reconcile/repair-recounted.ts';
-import { knownClocks } from '../run/read-clocks.ts';
 import type { RegisteredTask, TaskContext } from '../workflow/definition/define-pipeline.ts';
 import { type ExportTaskOutput, outputOf } from './export-tasks.ts';
 import { lastDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
@@ -111,17 +103,12 @@ export const repairTask: RegisteredTask<z.infer<typeof RepairInput>, RepairTaskO
 
 const NOTHING: ExportTaskOutput = { outcome: 'done', requests: 0, rows: 0, version: null };
 
-async function compare(
+function compare(
   ranges: readonly TimeRange[],
   { services, provided }: TaskContext<TaskTools>,
-  ends: Parameters<typeof reconcile>[0],
+  ends: Parameters<typeof reconcileAndRemember>[0],
 ): Promise<readonly ReconciledDay[]> {
-  const days: ReconciledDay[] = [];
-  const over = await comparedCommitOf(ends.lake);
-  for (const range of ranges) days.push(...(await reconcile(ends, { range, by: 'day' }, services)));
-  const atMs = knownClocks(ends.source, services).nowMs;
-  await rememberReconciliation(ends.lake, days, { over, atMs }, provided.newRunId());
-  return days;
+  return reconcileAndRemember(ends, { ranges, by: 'day' }, services, provided.newRunId());
 }
 
 function outcomeOf(days: readonly ReconciledDay[]): ReconcileTaskOutput['outcome'] {
