@@ -172,7 +172,16 @@ export default defineConfig({
           env: { EDRLAKE_TEST_STORE: 'objects', EDRLAKE_TEST_EVERY: every },
         },
       },
-      { extends: true, test: { name: 'services', include: [SERVICES], testTimeout: 300_000, hookTimeout: 300_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'services',
+          include: [SERVICES],
+          globalSetup: 'test/services/pack.setup.ts',
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
     ],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -108,21 +108,29 @@ async function npmInstall(command: 'install' | 'ci', folder: string, what: strin
   );
 }
 
-/**
- * Packs edrlake as it is published, one part at a time: packing may build it anew.
- * @param more arguments of `npm pack`
- */
-export async function packEdrlake(
-  folder: string,
-  more: readonly string[] = [],
-): Promise<{ readonly tarball: string; readonly files: readonly string[] }> {
-  const cwd = join(TOP, 'packages/edrlake');
-  const quiet = ['--json', '--no-foreground-scripts', ...more];
-  const packed = await withLock(join(TOP, '.services/pack.lock'), () =>
-    output('npm', ['pack', ...quiet, '--pack-destination', folder], { cwd }),
-  );
-  const [{ filename, files }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
-  return { tarball: join(folder, filename), files: files.map(({ path }) => path) };
+/** edrlake as it is published. */
+export interface Packed {
+  readonly tarball: string;
+  /** Paths in it. */
+  readonly files: readonly string[];
+}
+
+const PACKED = join(TOP, '.services/packed');
+
+/** Packs edrlake, which builds the command anew: while it does, no other program can use the command. */
+export async function packEdrlake(): Promise<void> {
+  await rm(PACKED, { recursive: true, force: true });
+  await mkdir(PACKED, { recursive: true });
+  const pack = ['pack', '--json', '--no-foreground-scripts', '--pack-destination', PACKED];
+  const printed = await output('npm', pack, { cwd: join(TOP, 'packages/edrlake') });
+  const [{ filename, files }] = JSON.parse(printed) as [{ filename: string; files: { path: string }[] }];
+  const packed: Packed = { tarball: join(PACKED, filename), files: files.map(({ path }) => path) };
+  await writeFile(join(PACKED, 'packed.json'), JSON.stringify(packed));
+}
+
+/** What was packed before the tests began. */
+export async function packedEdrlake(): Promise<Packed> {
+  return JSON.parse(await readFile(join(PACKED, 'packed.json'), 'utf8')) as Packed;
 }
 
 /**

@@ -11,7 +11,7 @@ export {
   installPython,
   NPM_QUIET,
   output,
-  packEdrlake,
+  packedEdrlake,
   run,
   TOP,
 } from './install.ts';

@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installVersitygw } from '../object-store/servers.ts';
-import { installPython, NPM_QUIET, output, packEdrlake } from '../part.ts';
+import { installPython, NPM_QUIET, output, packedEdrlake } from '../part.ts';
 
 // An extension loads only into exactly its own version of DuckDB, and 1.5.5 is the newest that PyPI has.
 const BINDINGS = '1.5.5-r.5';
@@ -28,7 +28,7 @@ export async function install(folder: string): Promise<Kit> {
   const files = await readdir(packages, { recursive: true });
   const found = files.find((path) => path.endsWith('httpfs.duckdb_extension'));
   if (found === undefined) throw new Error(`${WHEEL} has no httpfs.duckdb_extension`);
-  const { tarball } = await packEdrlake(folder, ['--ignore-scripts']);
+  const { tarball } = await packedEdrlake();
   const project = join(folder, 'project');
   await rm(project, { recursive: true, force: true });
   await cp(join(import.meta.dirname, 'ask.mjs'), join(project, 'ask.mjs'));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, posix } from 'node:path';
 import { type Simulator, startSimulator } from '@edrlake/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { definePart, type Ended, installFromNpm, NPM_QUIET, output, packEdrlake, run, TOP } from '../part.ts';
+import { definePart, type Ended, installFromNpm, NPM_QUIET, output, packedEdrlake, run, TOP } from '../part.ts';
 
 /** The oldest Node that the package promises, and the newest of each later major. */
 const NODES: Readonly<Record<string, string>> = { 20: '20.19.0', 22: '22', 24: '24', 26: '26' };
@@ -23,7 +23,7 @@ interface Kit {
   readonly files: readonly string[];
 }
 
-/** Packs edrlake, and installs what the tests run. */
+/** Installs what the tests run. */
 async function install(folder: string): Promise<Kit> {
   const platform = `${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
   const nodes = Object.entries(NODES).map(([major, version]) => [`node-${major}`, `npm:node-${platform}@${version}`]);
@@ -34,7 +34,7 @@ async function install(folder: string): Promise<Kit> {
     publint: '0.3.25',
     ...Object.fromEntries([...nodes, ...compilers]),
   });
-  return { folder, programs, ...(await packEdrlake(folder)) };
+  return { folder, programs, ...(await packedEdrlake()) };
 }
 
 definePart('package', install, (kit) => {
