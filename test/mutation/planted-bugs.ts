@@ -370,8 +370,8 @@ const ATTESTING: readonly PlantedBug[] = [
     name: 'forget-later-differences',
     effect: 'calls a day complete in which a later comparison found a difference',
     file: 'packages/runner/src/days/gate.ts',
-    find: 'compared !== null && compared.atMs >= (sinceMs ?? 0) ?',
-    replace: 'compared !== null && compared.atMs < 0 ?',
+    find: 'return difference === null ? null : { state: difference',
+    replace: 'return difference !== undefined ? null : { state: difference',
     tests: ['packages/cli/test/gate.verdicts.test.ts'],
   },
   {

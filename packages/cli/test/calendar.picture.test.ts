@@ -16,10 +16,11 @@ import { describe, expect, it } from 'vitest';
 import { calendarSpanText, calendarText } from '../src/render/calendar.ts';
 import { displayWidth } from '../src/text/text-width.ts';
 
-type Compared = Pick<LastReconciliation, 'verdict' | 'atMs'>;
+type Compared = Pick<LastReconciliation, 'verdict' | 'atMs' | 'version'>;
 
 const NOW_MS = startOfDayMs('2026-11-28') + 10 * MS_PER_HOUR;
 const VERIFIED_AT_MS = NOW_MS - MS_PER_HOUR;
+const VERSION = 7;
 
 function line(day: Day, verdict: DayCoverage['verdict'] = 'complete', scope = 'all'): DayCoverage {
   return {
@@ -32,6 +33,7 @@ function line(day: Day, verdict: DayCoverage['verdict'] = 'complete', scope = 'a
     undated: 0,
     verdict,
     lastVerifiedAtMs: VERIFIED_AT_MS,
+    lastVerifiedIn: VERSION,
   };
 }
 
@@ -76,10 +78,21 @@ describe('the state of a day', () => {
     ['missing', 'missing'],
     ['duplicate', 'mismatched'],
     ['unverified', 'partial'],
-  ] as const)('is what a younger comparison says: %s', (verdict, state) => {
-    const compared = (atMs: number) => new Map<Day, Compared>([['2026-11-02', { verdict, atMs }]]);
-    expect(statesOf(calendarFrom(lines, compared(VERIFIED_AT_MS)))['2026-11-02']).toBe(state);
-    expect(statesOf(calendarFrom(lines, compared(VERIFIED_AT_MS - 1)))['2026-11-02']).toBe('partial');
+  ] as const)('is what a newer comparison says: %s', (verdict, state) => {
+    const found = (version: number | null, atMs = VERIFIED_AT_MS) => {
+      const compared = new Map<Day, Compared>([['2026-11-02', { verdict, atMs, version }]]);
+      return statesOf(calendarFrom(lines, compared))['2026-11-02'];
+    };
+    expect(found(VERSION)).toBe(state);
+    // A difference counts where the clock was behind, and where the proof was made before the comparison ended; an
+    // equality does not.
+    expect(found(VERSION, VERIFIED_AT_MS - MS_PER_DAY)).toBe(verdict === 'match' ? 'partial' : state);
+    expect(found(VERSION - 1)).toBe(verdict === 'match' ? 'partial' : state);
+    // No proof shows that nothing is stored twice.
+    const isTwice = verdict === 'duplicate';
+    expect(found(VERSION - 1, VERIFIED_AT_MS - 1)).toBe(isTwice ? state : 'partial');
+    expect(found(VERSION - 1, NOW_MS + MS_PER_DAY)).toBe(isTwice ? state : 'partial');
+    expect(found(null)).toBe(verdict === 'match' ? 'partial' : state);
   });
 
   it('is complete where its processing time was followed, up to the watermark', () => {
@@ -98,9 +111,9 @@ describe('the state of a day', () => {
   it('is open while the day is not over and settled, also where it was proven or compared', () => {
     const today = [line('2026-11-27'), line('2026-11-28', 'open')];
     const compared = new Map<Day, Compared>([
-      ['2026-11-28', { verdict: 'match', atMs: NOW_MS }],
+      ['2026-11-28', { verdict: 'match', atMs: NOW_MS, version: VERSION }],
       // By a clock that was a day ahead.
-      ['2026-11-26', { verdict: 'match', atMs: NOW_MS + MS_PER_DAY }],
+      ['2026-11-26', { verdict: 'match', atMs: NOW_MS + MS_PER_DAY, version: VERSION }],
     ]);
     const states = { '2026-11-26': 'unplanned', '2026-11-27': 'complete', '2026-11-28': 'open' };
     expect(statesOf(calendarFrom(today, compared))).toEqual(states);

@@ -24,7 +24,8 @@ const QUESTION: GateQuestion = {
 
 function line(from: number, to: number, verdict: DayCoverage['verdict'], lastVerifiedAtMs: number | null = 5_000) {
   const [day, lastDay] = [dayOf(FIRST + from * MS_PER_DAY), dayOf(FIRST + (to - 1) * MS_PER_DAY)];
-  return { day, lastDay, scope: 'all', counted: 1, inLake: 1, rejected: 0, undated: 0, verdict, lastVerifiedAtMs };
+  const verified = { lastVerifiedAtMs, lastVerifiedIn: lastVerifiedAtMs === null ? null : 2 };
+  return { day, lastDay, scope: 'all', counted: 1, inLake: 1, rejected: 0, undated: 0, verdict, ...verified };
 }
 
 const NOTHING: KnownDays = { proven: [], lines: [], comparisons: new Map(), lost: new Set(), nowMs: NOW_MS };
@@ -56,7 +57,7 @@ describe('a gate', () => {
         const lines = named.flatMap(({ n, verdict }) => (verdict === null ? [] : [line(n, n + 1, verdict)]));
         const comparisons = new Map(
           named.flatMap(({ day: on, compared }) =>
-            compared === null ? [] : [[on, { verdict: compared as 'late', atMs: 6_000 }] as const],
+            compared === null ? [] : [[on, { verdict: compared as 'late', atMs: 6_000, version: 2 }] as const],
           ),
         );
         const lost = new Set(named.filter(({ isLost }) => isLost).map(({ day: on }) => on));
@@ -91,9 +92,15 @@ describe('a gate', () => {
     expect(refusedDays(days(-4000, 3), NOTHING)).toEqual([
       { ...days(-4000, 3), state: 'unplanned', filesGone: false, sinceMs: null },
     ]);
-    const comparisons = new Map([['2026-11-01', { verdict: 'late' as const, atMs: 4_999 }]]);
-    const known = { ...NOTHING, proven: [days(0, 1)], lines: [line(0, 1, 'complete')], comparisons };
-    expect(refusedDays(days(0, 1), known)).toEqual([]);
+    const refusedBy = (version: number | null, atMs: number) => {
+      const comparisons = new Map([['2026-11-01', { verdict: 'late' as const, atMs, version }]]);
+      const known = { ...NOTHING, proven: [days(0, 1)], lines: [line(0, 1, 'complete')], comparisons };
+      return refusedDays(days(0, 1), known).length;
+    };
+    expect([refusedBy(1, 4_999), refusedBy(null, 4_999)]).toEqual([0, 0]);
+    // The clock was behind the proof that was compared; or the proof was made before the comparison ended.
+    expect([refusedBy(2, 4_999), refusedBy(1, 5_000), refusedBy(null, 5_000)]).toEqual([1, 1, 1]);
+    expect(refusedBy(1, NOW_MS + MS_PER_DAY)).toBe(0);
   });
 
   it('ends with the exit code of the worst day', () => {

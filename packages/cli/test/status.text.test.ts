@@ -34,6 +34,7 @@ const DAY = {
   undated: 0,
   verdict: 'complete',
   lastVerifiedAtMs: NOW_MS - HOUR_MS,
+  lastVerifiedIn: 4,
 } as const;
 
 const STATUS: LakeStatus = {

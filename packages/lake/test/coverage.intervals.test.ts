@@ -100,10 +100,10 @@ function snapshotOf(proofs: readonly WindowProof[], eventSlots: readonly number[
     schemaVersion: 1,
     idFiles: [],
     commits: [],
-    lossDays: [],
     losses: [],
     otherVersions: [],
     recounts: [],
+    proofVersions: new Map<string, number>(),
   };
   return { version: 1, files: { events: files as never }, proofs, ...nothing };
 }

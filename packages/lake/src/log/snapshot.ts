@@ -1,4 +1,4 @@
-import type { DataFile, Day, WindowProof } from '@edrlake/core';
+import type { DataFile, WindowProof } from '@edrlake/core';
 import type { LoggedLostDay } from '../proofs/lost-days.ts';
 import type { LoggedOtherVersion } from '../proofs/other-versions.ts';
 import type { LoggedRecount } from '../proofs/recounts.ts';
@@ -16,13 +16,13 @@ export interface Snapshot {
   readonly files: Readonly<Record<string, readonly LoggedFile[]>>;
   /** The newest proof of every window, mismatches included, in the order they were committed. */
   readonly proofs: readonly WindowProof[];
+  /** The version that brought each of them, by window id. */
+  readonly proofVersions: ReadonlyMap<string, number>;
   /** The files of the id index. */
   readonly idFiles: readonly IdentityFile[];
   /** Oldest first. */
   readonly commits: readonly CommitSummary[];
-  /** Days that lost rows with their files and have not recovered them. */
-  readonly lossDays: readonly Day[];
-  /** The same days, each with the version that recorded its newest loss. */
+  /** Days that lost rows with their files and have not recovered them, each with the version of its newest loss. */
   readonly losses: readonly LoggedLostDay[];
   /** Versions of events that are counted by proofs and not stored. */
   readonly otherVersions: readonly LoggedOtherVersion[];
@@ -44,9 +44,9 @@ export function snapshotOf(state: LakeState, tableNames: readonly string[]): Sna
     schemaVersion: state.schemaVersion,
     files,
     proofs: [...state.proofs.values()].map(({ proof }) => proof),
+    proofVersions: new Map([...state.proofs].map(([id, { version }]) => [id, version])),
     idFiles: [...state.identityFiles.values()],
     commits: [...state.commits],
-    lossDays: [...state.losses.keys()],
     losses: [...state.losses.values()],
     otherVersions: [...state.otherVersions.values()].flat(),
     recounts: [...state.recounts.values()],

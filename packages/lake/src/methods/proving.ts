@@ -61,8 +61,10 @@ export function currentCoverage(
   return async (range) => {
     const lost = await findLost({ store, log }, range);
     const shown = await snapshot();
-    const lossDays = new Set([...shown.lossDays, ...lost.filter(({ table }) => table !== REJECTS).map(partitionDay)]);
-    const lines = await coverageOf({ ...shown, lossDays: [...lossDays] }, countAnswers, clock.nowMs(), range);
+    const { version } = shown;
+    const unnoted = lost.filter(({ table }) => table !== REJECTS).map((file) => partitionDay(file));
+    const losses = [...shown.losses, ...unnoted.map((day) => ({ day, rowCount: 0, version }))];
+    const lines = await coverageOf({ ...shown, losses }, countAnswers, clock.nowMs(), range);
     return { lines, lost };
   };
 }

@@ -56,6 +56,8 @@ export interface DayCoverage {
   readonly verdict: CoverageVerdict;
   /** When the newest effective proof was made; null where there is none. */
   readonly lastVerifiedAtMs: number | null;
+  /** The version of the lake that brought the newest effective proof; null where there is none. */
+  readonly lastVerifiedIn: number | null;
   /** Only where a later count of the day refutes it. */
   readonly recount?: Recount;
 }
@@ -96,7 +98,7 @@ export async function coverageOf(
   range: TimeRange | null = null,
 ): Promise<DayCoverage[]> {
   const inLake = rowsByDay(snapshot.files.events ?? []);
-  const lossDays = new Set(snapshot.lossDays);
+  const lossDays = new Set(snapshot.losses.map(({ day }) => day));
   const lines: DayCoverage[] = [];
   const seen = new Set<Day>();
   // A window of other days does not affect these.
@@ -111,13 +113,14 @@ export async function coverageOf(
     if (sameScope(scope, NO_FILTER)) leaveOutOtherVersions(tallies, snapshot);
     for (const tally of tallies) {
       seen.add(tally.day);
-      const line = lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day), nowMs);
+      const known = { inLake: inLake.get(tally.day) ?? 0, hasLoss: lossDays.has(tally.day) };
+      const line = lineOf(tally, scopeText(scope), { ...known, proofVersions: snapshot.proofVersions }, nowMs);
       lines.push(sameScope(scope, NO_FILTER) ? recounted(line, refuting) : line);
     }
   }
   for (const day of new Set([...inLake.keys(), ...lossDays, ...refuting.keys()])) {
     if (seen.has(day) || (range !== null && !touches(range, day))) continue;
-    const nothing = { counted: null, rejected: 0, undated: 0, lastVerifiedAtMs: null };
+    const nothing = { counted: null, rejected: 0, undated: 0, lastVerifiedAtMs: null, lastVerifiedIn: null };
     const verdict = lossDays.has(day) ? 'mismatched' : isSettled(day, nowMs) ? 'partial' : 'open';
     const known = { day, lastDay: day, scope: scopeText(NO_FILTER), inLake: inLake.get(day) ?? 0 };
     lines.push(recounted({ ...known, verdict, ...nothing }, refuting));
@@ -146,7 +149,7 @@ export function provenRangesOf(
   // All proofs are dated together: those of other axes and scopes also show which clock was wrong.
   const proven = segmentsOf(datedProofs(snapshot.proofs, nowMs, settleLagMs, asked)).filter(isProven);
   const ranges = joinRanges(proven.map((segment) => segment.range));
-  const lost = asked.axis === 'event' ? snapshot.lossDays.map((day) => rangeOfDays(day)) : [];
+  const lost = asked.axis === 'event' ? snapshot.losses.map(({ day }) => rangeOfDays(day)) : [];
   return lost.length === 0 ? ranges : ranges.flatMap((range) => gapsIn(range, lost));
 }
 
@@ -182,7 +185,13 @@ function daysOfRejects(proofs: readonly WindowProof[]): Day[] {
   return proofs.flatMap(({ rejectedPerDay }) => Object.keys(rejectedPerDay));
 }
 
-function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean, nowMs: number): DayCoverage {
+function lineOf(
+  tally: DayTally,
+  scope: string,
+  known: { readonly inLake: number; readonly hasLoss: boolean } & Pick<Snapshot, 'proofVersions'>,
+  nowMs: number,
+): DayCoverage {
+  const { inLake, hasLoss, proofVersions } = known;
   const { day, lastDay, counted, datedRejects, undated } = tally;
   const rejected = datedRejects + undated;
   const lengthMs = rangeOfDays(lastDay).endMs - rangeOfDays(day).startMs;
@@ -195,7 +204,11 @@ function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean
     return isSettled(lastDay, nowMs) ? 'partial' : 'open';
   };
   const lastVerifiedAtMs = Math.min(tally.lastVerifiedAtMs, nowMs);
-  return { day, lastDay, scope, counted, inLake, rejected, undated, verdict: verdict(), lastVerifiedAtMs };
+  const versions = tally.segments.flatMap(({ deciding }) => {
+    return deciding.map(({ proof }) => proofVersions.get(proof.window.id) ?? 0);
+  });
+  const verified = { lastVerifiedAtMs, lastVerifiedIn: versions.reduce((a, b) => Math.max(a, b), 0) };
+  return { day, lastDay, scope, counted, inLake, rejected, undated, verdict: verdict(), ...verified };
 }
 
 /** Whether the day ended long enough ago that all of it has become visible. */

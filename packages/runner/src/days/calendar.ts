@@ -1,10 +1,7 @@
 import { type Day, dayOf, isAhead, MS_PER_DAY, SETTLE_LAG_MS, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { DayCoverage } from '@edrlake/lake';
-import type { LastReconciliation } from '../reconcile/last-results.ts';
+import { type DayComparison, isFoundEqual, standingDifference } from './compared-days.ts';
 import { DAY_STATES, type DayState } from './day-states.ts';
-
-/** What the last comparison with the API said about a day. */
-type DayComparison = Pick<LastReconciliation, 'verdict' | 'atMs'>;
 
 /** Days that follow each other and stand the same, from midnight to midnight. */
 export interface DaySpan extends TimeRange {
@@ -40,7 +37,7 @@ export interface DayKnowledge {
 }
 
 /**
- * Combines proofs and comparisons; the younger counts. The time grows with what is known, not with the number of days.
+ * Combines proofs and comparisons; the newer counts. The time grows with what is known, not with the number of days.
  */
 export function calendarOf({ lines, comparisons, lost, followed, nowMs }: DayKnowledge): Calendar {
   const scope = mainScope(lines);
@@ -98,14 +95,14 @@ function stateOf(
   // Equal numbers of one histogram do not settle what a count of the day has found; the next recount does.
   const isOverruled = line?.recount !== undefined && (compared === undefined || compared.verdict === 'match');
   if (isOverruled && !isLost) return 'late';
-  if (compared !== undefined && compared.atMs >= (line?.lastVerifiedAtMs ?? 0)) {
-    if (compared.verdict === 'duplicate') return 'mismatched';
-    if (compared.verdict === 'late' || compared.verdict === 'missing') return compared.verdict;
+  if (compared !== undefined) {
+    const difference = standingDifference(compared, line ?? null, nowMs);
+    if (difference !== null) return difference;
     // Equal numbers say something about a whole day only after it has settled, and only by a clock that can be
     // believed.
     const isWholeDay = compared.atMs >= endMs + SETTLE_LAG_MS && !isAhead(compared.atMs, nowMs);
     // What was equal then may be gone since.
-    if (compared.verdict === 'match' && isWholeDay && !isLost) return 'complete';
+    if (isFoundEqual(compared, line ?? null) && isWholeDay && !isLost) return 'complete';
   }
   return isLost ? 'mismatched' : (line?.verdict ?? 'unplanned');
 }

@@ -11,8 +11,9 @@ import {
   wholeDaysOf,
 } from '@edrlake/core';
 import { type DayCoverage, type Lake, provenDaysOf, scopeText } from '@edrlake/lake';
-import { type LastReconciliation, lastReconciliations } from '../reconcile/last-results.ts';
+import { lastReconciliations } from '../reconcile/last-results.ts';
 import { followedUpTo, readWatermark, syncedRange } from '../sync/watermark.ts';
+import { type DayComparison, standingDifference } from './compared-days.ts';
 import type { DayState } from './day-states.ts';
 
 /** `proven`: the log proves the day. `complete`: and no later comparison with the API found a difference. */
@@ -105,7 +106,7 @@ export interface KnownDays {
   readonly proven: readonly TimeRange[];
   /** Oldest first. */
   readonly lines: readonly DayCoverage[];
-  readonly comparisons: ReadonlyMap<Day, Pick<LastReconciliation, 'verdict' | 'atMs'>>;
+  readonly comparisons: ReadonlyMap<Day, DayComparison>;
   /** Days with files that are gone or cut. */
   readonly lost: ReadonlySet<Day>;
   readonly nowMs: number;
@@ -139,11 +140,14 @@ export function refusedDays(asked: TimeRange, known: KnownDays): RefusedDays[] {
     if (endMs === undefined) break;
     while (nextLine < lines.length && startOfDayMs(lines[nextLine]?.lastDay ?? '') < startMs) nextLine += 1;
     while (nextProven < proven.length && (proven[nextProven]?.endMs ?? 0) <= startMs) nextProven += 1;
-    const line = lines[nextLine];
+    const found = lines[nextLine];
+    const line = found !== undefined && startOfDayMs(found.day) <= startMs ? found : null;
+    const compared = comparisons.get(dayOf(startMs)) ?? null;
     const about = {
       isProven: (proven[nextProven]?.startMs ?? Number.POSITIVE_INFINITY) <= startMs,
-      line: line !== undefined && startOfDayMs(line.day) <= startMs ? line : null,
-      compared: comparisons.get(dayOf(startMs)) ?? null,
+      line,
+      difference: standingDifference(compared, line, nowMs),
+      comparedAtMs: compared?.atMs ?? null,
       filesGone: lost.has(dayOf(startMs)),
       isOver: startMs + MS_PER_DAY + SETTLE_LAG_MS <= nowMs,
     };
@@ -165,20 +169,21 @@ export function refusedDays(asked: TimeRange, known: KnownDays): RefusedDays[] {
 function causeOf({
   isProven,
   line,
-  compared,
+  difference,
+  comparedAtMs,
   filesGone,
   isOver,
 }: {
   readonly isProven: boolean;
   readonly line: DayCoverage | null;
-  readonly compared: Pick<LastReconciliation, 'verdict' | 'atMs'> | null;
+  readonly difference: ReturnType<typeof standingDifference>;
+  readonly comparedAtMs: number | null;
   readonly filesGone: boolean;
   readonly isOver: boolean;
 }): Omit<RefusedDays, 'startMs' | 'endMs'> | null {
   const sinceMs = line?.lastVerifiedAtMs ?? null;
   if (isProven) {
-    const state = compared !== null && compared.atMs >= (sinceMs ?? 0) ? COMPARED_STATES[compared.verdict] : undefined;
-    return state === undefined ? null : { state, filesGone: false, sinceMs: compared?.atMs ?? null };
+    return difference === null ? null : { state: difference, filesGone: false, sinceMs: comparedAtMs };
   }
   if (filesGone) return { state: 'mismatched', filesGone, sinceMs: null };
   if (line?.recount !== undefined) return { state: 'late', filesGone, sinceMs: line.recount.countedAtMs };
@@ -188,13 +193,6 @@ function causeOf({
   if (line === null || line.lastVerifiedAtMs === null) return { state: 'unplanned', filesGone, sinceMs: null };
   return { state: line.verdict === 'unverified' ? 'unverified' : 'partial', filesGone, sinceMs };
 }
-
-/** What a comparison says against a proven day. */
-const COMPARED_STATES: Partial<Record<LastReconciliation['verdict'], 'late' | 'missing' | 'mismatched'>> = {
-  late: 'late',
-  missing: 'missing',
-  duplicate: 'mismatched',
-};
 
 /** Days of which files are gone or cut. */
 export function lostDays(lostFiles: readonly string[]): ReadonlySet<Day> {

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Day, writeAtomic } from '@edrlake/core';
+import { type Day, MS_PER_HOUR, writeAtomic } from '@edrlake/core';
 import type { Lake, Snapshot } from '@edrlake/lake';
 import type { DayVerdict, ReconciledDay } from './reconcile.ts';
 
@@ -10,6 +10,8 @@ export interface LastReconciliation {
   readonly inApi: number;
   readonly difference: number;
   readonly atMs: number;
+  /** The newest version when the comparison began; null where an older edrlake noted it. */
+  readonly version: number | null;
 }
 
 /** The newest commit when a comparison began. */
@@ -21,11 +23,14 @@ export interface ComparedCommit {
 }
 
 /** As it is on disk. Without `over` where an older edrlake wrote it. */
-interface StoredReconciliation extends LastReconciliation {
+interface StoredReconciliation extends Omit<LastReconciliation, 'version'> {
   readonly over?: ComparedCommit;
 }
 
 const FILE = '_runs/reconciliation.json';
+
+/** Others may commit meanwhile. */
+const LONGEST_COMPARISON_MS = MS_PER_HOUR;
 
 const NO_COMMIT: ComparedCommit = { version: 0, runId: '', committedAtMs: 0 };
 
@@ -37,23 +42,44 @@ export async function comparedCommitOf(lake: Pick<Lake, 'snapshot'>): Promise<Co
 
 /**
  * The last reconciliation of every day that had one. A match is left out where it is outdated: a later commit records
- * that the day has lost rows, or the log is not the one that was compared, because it was rebuilt or restored.
- * Differences stay until another comparison. Empty without a file, or if it cannot be read: nothing depends on it.
+ * that the day has lost rows, the log is not the one that was compared, because it was rebuilt or restored, or later
+ * commits show that the clock was ahead. Differences stay until another comparison. Empty without a file, or if it
+ * cannot be read: nothing depends on it.
  */
 export async function lastReconciliations(
   lake: Pick<Lake, 'directory' | 'snapshot'>,
 ): Promise<ReadonlyMap<Day, LastReconciliation>> {
   const stored = await readStored(lake);
-  if (stored.size === 0) return stored;
+  if (stored.size === 0) return new Map();
   const { commits, losses } = await lake.snapshot();
-  const known = new Map(commits.map((commit) => [commit.version, commit]));
+  const known = commitsOf({ commits });
   const lostAt = new Map(losses.map(({ day, version }) => [day, version]));
+  const earliestAfter = earliestCommitAfter(commits);
   const found = new Map<Day, LastReconciliation>();
   for (const [day, { over, ...last }] of stored) {
-    const isCurrent = over !== undefined && holds(known, over) && over.version >= (lostAt.get(day) ?? 0);
-    if (last.verdict !== 'match' || isCurrent) found.set(day, last);
+    const isCurrent =
+      over !== undefined &&
+      holds(known, over) &&
+      over.version >= (lostAt.get(day) ?? 0) &&
+      last.atMs <= earliestAfter(over.version) + LONGEST_COMPARISON_MS;
+    if (last.verdict !== 'match' || isCurrent) found.set(day, { ...last, version: over?.version ?? null });
   }
   return found;
+}
+
+function commitsOf({ commits }: Pick<Snapshot, 'commits'>): ReadonlyMap<number, Snapshot['commits'][number]> {
+  return new Map(commits.map((commit) => [commit.version, commit]));
+}
+
+/** The earliest date of the commits after a version. */
+function earliestCommitAfter(commits: Snapshot['commits']): (version: number) => number {
+  const earliest = new Map<number, number>();
+  let earliestMs = Number.POSITIVE_INFINITY;
+  for (const { version, committedAtMs } of commits.toReversed()) {
+    earliest.set(version, earliestMs);
+    earliestMs = Math.min(earliestMs, committedAtMs);
+  }
+  return (version) => earliest.get(version) ?? earliestMs;
 }
 
 /** Whether the log has the commit. A log that was rebuilt does not begin with the first version. */
@@ -73,18 +99,22 @@ async function readStored({ directory }: Pick<Lake, 'directory'>): Promise<Reado
 }
 
 /**
- * Stores what a reconciliation found, over earlier results for the same days. Atomic; the last writer wins.
+ * Stores what a reconciliation found, over earlier results for the same days, except those of a later commit. Atomic;
+ * of several over one commit the last writer wins.
  * @param over what `comparedCommitOf` said before it
  */
 export async function rememberReconciliation(
-  lake: Pick<Lake, 'directory'>,
+  lake: Pick<Lake, 'directory' | 'snapshot'>,
   days: readonly Pick<ReconciledDay, 'day' | 'eventType' | 'verdict' | 'inApi' | 'difference'>[],
   { over, atMs }: { readonly over: ComparedCommit; readonly atMs: number },
   uniqueName: string,
 ): Promise<void> {
   const kept = new Map(await readStored(lake));
+  const known = commitsOf(await lake.snapshot());
   for (const { day, eventType, verdict, inApi, difference } of days) {
-    if (eventType === null) kept.set(day, { verdict, inApi, difference, atMs, over });
+    const before = kept.get(day)?.over;
+    const isOvertaken = before !== undefined && before.version > over.version && holds(known, before);
+    if (eventType === null && !isOvertaken) kept.set(day, { verdict, inApi, difference, atMs, over });
   }
   const path = join(lake.directory, FILE);
   const text = JSON.stringify(Object.fromEntries([...kept].sort(([a], [b]) => (a < b ? -1 : 1))));

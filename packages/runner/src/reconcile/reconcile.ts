@@ -76,7 +76,7 @@ export async function reconcile(
   const range = wholeDaysOf(request.range);
   const inspected = await lake.inspectDays(range, request.by);
   const fetched = (await lake.coverage(range)).filter(({ scope }) => scope === 'all');
-  const lossDays = new Set((await lake.snapshot()).lossDays);
+  const lossDays = new Set((await lake.snapshot()).losses.map(({ day }) => day));
   const lines: ReconciledDay[] = [];
   for (const eventType of request.by === 'type' ? await typesOf(source, range, inspected, services.signal) : [null]) {
     const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
