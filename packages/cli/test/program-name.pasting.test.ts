@@ -54,7 +54,23 @@ describe('a command for one subscription', () => {
 describe('a command for the lake that was typed', () => {
   it.each([
     ['Next: edrlake reconcile --repair', 'Next: npx edrlake reconcile --lake /d --repair'],
-    ['edrlake run nightly', 'npx edrlake run --lake /d nightly'],
+    ['edrlake run nightly', 'npx edrlake run nightly --lake /d'],
+    [
+      'Give one: edrlake run nightly, or edrlake run ./my.ts.',
+      'Give one: npx edrlake run nightly --lake /d, or npx edrlake run ./my.ts --lake /d.',
+    ],
+    ['edrlake run nightly --resume 7', 'npx edrlake run nightly --lake /d --resume 7'],
+    ['edrlake run does it itself', 'npx edrlake run --lake /d does it itself'],
+    [
+      'All: edrlake query "from hunt_matches" --format csv',
+      'All: npx edrlake query "from hunt_matches" --lake /d --format csv',
+    ],
+    [
+      'Then: edrlake status or edrlake demote score',
+      'Then: npx edrlake status --lake /d or npx edrlake demote score --lake /d',
+    ],
+    ['Then: edrlake sync again.', 'Then: npx edrlake sync --lake /d again.'],
+    ['edrlake run ./my.ts --lake /e', 'npx edrlake run ./my.ts --lake /e'],
     ['edrlake vacuum --lake /e', 'npx edrlake vacuum --lake /e'],
     ['Stop: edrlake runs\nedrlake runs --lake /e', 'Stop: npx edrlake runs --lake /d\nnpx edrlake runs --lake /e'],
     ['Next: edrlake reconcile\n  --repair --lake /e', 'Next: npx edrlake reconcile\n  --repair --lake /e'],
@@ -65,8 +81,20 @@ describe('a command for the lake that was typed', () => {
     expect(asPasted(text, { program: 'npx edrlake', lakeFlags: ' --lake /d' })).toBe(expected);
   });
 
+  it('keeps the argument of every command that takes one before the flags', async () => {
+    const loaded = await Promise.all(COMMANDS.map(({ load }) => load()));
+    const taking = loaded.map(({ command }) => command.command).filter((line) => / [[<]/.test(line));
+    for (const line of taking.filter((each) => !/^(?:schema|completion)\b/.test(each))) {
+      const name = line.split(' ')[0];
+      expect(asPasted(`edrlake ${name} x`, { program: 'edrlake', lakeFlags: ' --lake /d' })).toBe(
+        `edrlake ${name} x --lake /d`,
+      );
+    }
+  });
+
   it('is for its subscription as well', () => {
     const pasting = { program: 'edrlake', subscription: 'acme', lakeFlags: ' --lake /d' } as const;
     expect(asPasted('edrlake status', pasting)).toBe('edrlake status --lake /d --subscription acme');
+    expect(asPasted('edrlake run nightly', pasting)).toBe('edrlake run nightly --lake /d --subscription acme');
   });
 });

@@ -132,7 +132,7 @@ function meaningOf(report: HuntReport, lakeFlags: string): string[] {
   if (unknown.length > 0) {
     const sql = `"select event_time, reason, record from rejects"`;
     lines.push(
-      `Unknown, because rejects may hold them (${nounText(coverage.rejects, 'record')} without a row): ${namesOf(unknown)}. See: edrlake query${lakeFlags} ${sql}`,
+      `Unknown, because rejects may hold them (${nounText(coverage.rejects, 'record')} without a row): ${namesOf(unknown)}. See: edrlake query ${sql}${lakeFlags}`,
     );
   }
   if (unsearchable.length > 0) {

@@ -34,7 +34,7 @@ export function standingText(
           `Not looked at: ${nounText(pending, 'data file')} gone or damaged. Next: edrlake reconcile --repair${lakeFlags}`,
         ]
       : []),
-    ...(matches > 0 ? [`All: edrlake query${lakeFlags} "from hunt_matches"`] : []),
+    ...(matches > 0 ? [`All: edrlake query "from hunt_matches"${lakeFlags}`] : []),
   ];
   blocks.push(lines.flatMap((line) => (width === null ? [line] : wrapWords(line, width))).join('\n'));
   return `${blocks.join('\n\n')}\n`;

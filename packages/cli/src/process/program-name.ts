@@ -24,11 +24,17 @@ export function programName(env: Readonly<Record<string, string | undefined>>): 
 }
 
 /** Commands with a configuration: of those that a message names, all that take `--subscription`, and `--lake`. */
-const CONFIGURED = String.raw`((?<![\w./@-])edrlake (?:publish (?:delta|iceberg|ducklake|ocsf)|(?!demo|init|schema|simulate|completion|publish)[a-z][a-z-]*))(?![\w:-])`;
+const CONFIGURED = String.raw`((?<![\w./@-])edrlake (?:publish (?:delta|iceberg|ducklake|ocsf)|(?!(?:demo|init|schema|simulate|completion|publish)(?![\w-]))[a-z][a-z-]*))(?![\w:-])`;
 /** The rest of a command's line, also where it was wrapped before a flag. */
 const REST = String.raw`(?:.|\n(?= *--))*`;
-const FOR_SUBSCRIPTION = new RegExp(`${CONFIGURED}(?!${REST}--subscription)`, 'g');
-const ON_LAKE = new RegExp(`${CONFIGURED}(?! --help)(?!${REST}--lake)`, 'g');
+/**
+ * The argument of a command that takes one, such as `nightly`: in quotes, or a word with which the command ends or
+ * after which a flag follows. Any other word goes on with a sentence.
+ */
+const ARGUMENT = String.raw`( (?:"[^"\n]*"|'[^'\n]*'|[\w./~@…-]*[\w/…](?=$|\n| --|[.,;:)](?:\s|$))))?`;
+const TAKING_ARGUMENT = /^edrlake (?:query|export|event|tree|promote|demote|hunt|run|runs|schedule)$/;
+const FOR_SUBSCRIPTION = new RegExp(`${CONFIGURED}(?!${REST}--subscription)${ARGUMENT}`, 'g');
+const ON_LAKE = new RegExp(`${CONFIGURED}(?! --help)(?!${REST}--lake)${ARGUMENT}`, 'g');
 
 /**
  * The text with each command for one subscription, unless its line says for which it is. Before `withProgramName`.
@@ -36,7 +42,9 @@ const ON_LAKE = new RegExp(`${CONFIGURED}(?! --help)(?!${REST}--lake)`, 'g');
  */
 export function withSubscription(text: string, name: string | undefined): string {
   if (name === undefined) return text;
-  return text.replaceAll(FOR_SUBSCRIPTION, (command: string) => withFlags(command, ` --subscription ${name}`));
+  return text.replaceAll(FOR_SUBSCRIPTION, (_, command: string, argument?: string) =>
+    withFlags(command, argument, ` --subscription ${name}`),
+  );
 }
 
 /**
@@ -44,12 +52,14 @@ export function withSubscription(text: string, name: string | undefined): string
  * @param flags ` --lake DIR --dataset NAME` as far as they were typed; empty: the settings name the lake
  */
 function withLakeFlags(text: string, flags: string): string {
-  return flags === '' ? text : text.replaceAll(ON_LAKE, (command: string) => withFlags(command, flags));
+  if (flags === '') return text;
+  return text.replaceAll(ON_LAKE, (_, command: string, argument?: string) => withFlags(command, argument, flags));
 }
 
 /** Words such as `edrlake may` are no command. */
-function withFlags(command: string, flags: string): string {
-  return withProgramName(`${command} `, 'npx edrlake') === `${command} ` ? command : command + flags;
+function withFlags(command: string, argument = '', flags: string): string {
+  if (withProgramName(`${command} `, 'npx edrlake') === `${command} `) return command + argument;
+  return TAKING_ARGUMENT.test(command) ? command + argument + flags : command + flags + argument;
 }
 
 /** Who the commands of a message are for. */
