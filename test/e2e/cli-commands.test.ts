@@ -106,6 +106,14 @@ describe('a lake', () => {
       expect((await runCommand(['sql', ...lake, '--format', 'ndjson'], { stdin: `${count}; ${count};` })).stdout).toBe(
         '{"n":30000}\n{"n":30000}\n',
       );
+      const script = `.help\n.format csv\n${count};\n.quit\nselec 1;\n`;
+      expect((await runCommand(['sql', ...lake], { stdin: script })).stdout).toMatch(
+        /^\.tables .*\n[\s\S]*\nn\n30000\n$/,
+      );
+      expect(await runCommand(['sql', ...lake], { stdin: '.tabels\n' })).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringMatching(/found "\.tabels" \[USAGE\]\nDid you mean \.tables\?/),
+      });
       const broken = await runCommand(['query', 'selec 1', ...lake]);
       expect(broken).toMatchObject({ exitCode: 2, stdout: '' });
 

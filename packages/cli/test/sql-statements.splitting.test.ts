@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isBlank, splitStatements } from '../src/query/sql-statements.ts';
+import { isBlank, scriptSteps, splitStatements } from '../src/query/sql-statements.ts';
 
 describe('splitting SQL', () => {
   it.each([
@@ -36,5 +36,20 @@ describe('splitting SQL', () => {
 
   it('knows what holds no statement', () => {
     expect([isBlank(''), isBlank(' -- x\n/* y; */'), isBlank('x'), isBlank("''")]).toEqual([true, true, false, false]);
+  });
+});
+
+describe('the steps of a script', () => {
+  it.each([
+    ['.help\nselect 1;\n.quit', [{ dot: '.help' }, { sql: 'select 1' }, { dot: '.quit' }]],
+    ['select 1\n.help\n;', [{ sql: 'select 1\n.help' }]],
+    ['-- first\n.tables\r\nselect 2', [{ dot: '.tables' }, { sql: 'select 2' }]],
+    ['/* a\n.help\n*/ select 3;', [{ sql: '/* a\n.help\n*/ select 3' }]],
+    ["select 'a;\n.help\n';", [{ sql: "select 'a;\n.help\n'" }]],
+    ['select\n.5;', [{ sql: 'select\n.5' }]],
+    ['  .schema events ;\n', [{ dot: '.schema events ;' }]],
+    ['', []],
+  ])('%j', (text, steps) => {
+    expect(scriptSteps(text)).toEqual(steps);
   });
 });

@@ -1,14 +1,15 @@
-import { writeText } from '@edrlake/core';
+import { EdrlakeError, writeText } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT, QUERIED } from '../args/option-groups.ts';
 import { QUERY_FORMAT_TEXT, type QueryFormat, queryFormatOf } from '../args/options.ts';
 import { lineWidth, type ProcessContext } from '../process/process-context.ts';
+import { runDotCommand, unknownDotCommand } from '../query/dot-commands.ts';
 import { refuseBinaryAtTerminal, writeResult } from '../query/query-output.ts';
 import { readAllText } from '../query/read-text.ts';
 import { noteReads } from '../query/reads-note.ts';
 import { runSqlShell } from '../query/sql-shell.ts';
-import { isBlank, splitStatements } from '../query/sql-statements.ts';
+import { type ScriptStep, scriptSteps } from '../query/sql-statements.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
 import { TextCollector } from '../text/text-collector.ts';
 
@@ -16,7 +17,9 @@ import { TextCollector } from '../text/text-collector.ts';
 export const command = defineCommand({
   command: 'sql',
   describe: 'A small SQL shell over the lake',
-  details: ['Statements end with a semicolon. .help lists what else it understands. Ctrl-C stops a running query.'],
+  details: [
+    'Statements end with a semicolon. .help lists what else it understands. Ctrl-C stops a running query. A script from standard input may use the same, and ends at the first error.',
+  ],
   flags: ['format', ...QUERIED, ...OUTPUT],
   flagTexts: QUERY_FORMAT_TEXT,
   examples: [
@@ -42,21 +45,48 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   return 0;
 }
 
-async function runScript(lake: Lake, format: QueryFormat, asDocument: boolean, context: ProcessContext): Promise<void> {
+async function runScript(lake: Lake, first: QueryFormat, asDocument: boolean, context: ProcessContext): Promise<void> {
   const { stdin, stdout, env, signal } = context;
-  const { statements, rest } = splitStatements(await readAllText(stdin));
-  const all = isBlank(rest) ? statements : [...statements, rest.trim()];
+  const steps = scriptSteps(await readAllText(stdin));
+  if (asDocument) return writeDocument(lake, steps, context);
   const width = stdout.isTTY === true ? lineWidth(stdout, env) : null;
-  if (!asDocument) {
-    for (const sql of all) await writeResult(stdout, { lake, sql, format, signal }, width);
-    return;
+  let format = first;
+  const show = (sql: string) => writeResult(stdout, { lake, sql, format, signal }, width);
+  const use = (chosen: QueryFormat) => {
+    format = chosen;
+  };
+  for (const step of steps) {
+    if ('sql' in step) {
+      await show(step.sql);
+      continue;
+    }
+    const outcome = await runDotCommand(step.dot, { lake, context, show, use });
+    if (outcome === 'leave') return;
+    if (outcome === 'done') continue;
+    throw new EdrlakeError('USAGE', `edrlake sql: expected SQL or a command of the shell, found "${step.dot}"`, {
+      hint: unknownDotCommand(step.dot),
+    });
   }
-  // One document for all: a list with the list of rows of each statement. Held back, so that an error is the only
-  // document.
+}
+
+/**
+ * One document for all: a list with the list of rows of each statement. Held back, so that an error is the only
+ * document.
+ */
+async function writeDocument(
+  lake: Lake,
+  steps: readonly ScriptStep[],
+  { stdout, signal }: ProcessContext,
+): Promise<void> {
   const results: string[] = [];
-  for (const sql of all) {
+  for (const step of steps) {
+    if ('dot' in step) {
+      throw new EdrlakeError('USAGE', `edrlake sql --json: expected SQL alone, found "${step.dot}"`, {
+        hint: 'Leave out --json, or the command.',
+      });
+    }
     const collector = new TextCollector();
-    await writeResult(collector, { lake, sql, format: 'json', signal }, null);
+    await writeResult(collector, { lake, sql: step.sql, format: 'json', signal }, null);
     results.push(collector.text.trimEnd());
   }
   await writeText(stdout, `[${results.join(',\n')}]\n`);

@@ -1,13 +1,12 @@
 import { createInterface, type Interface } from 'node:readline';
-import { didYouMean, EdrlakeError, quoteName, toEdrlakeError, writeText } from '@edrlake/core';
+import { EdrlakeError, toEdrlakeError, writeText } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
-import { QUERY_FORMATS, type QueryFormat } from '../args/options.ts';
+import type { QueryFormat } from '../args/options.ts';
 import { lineWidth, type ProcessContext } from '../process/process-context.ts';
-import { tableSchemaText } from '../render/schema-text.ts';
 import { writeError } from '../text/error-text.ts';
-import { pairsText } from '../text/table-text.ts';
-import { refuseBinaryAtTerminal, writeResult } from './query-output.ts';
-import { completionsOf, DOT_COMMANDS, DOT_WORDS } from './sql-completion.ts';
+import { type DotOutcome, runDotCommand, unknownDotCommand } from './dot-commands.ts';
+import { writeResult } from './query-output.ts';
+import { completionsOf } from './sql-completion.ts';
 import { splitStatements } from './sql-statements.ts';
 
 const PROMPT = 'edrlake> ';
@@ -84,36 +83,16 @@ async function onLine(shell: Shell, line: string): Promise<boolean> {
 }
 
 async function onDotCommand(shell: Shell, text: string): Promise<boolean> {
-  const { stdout } = shell.context;
-  const [command = '', argument = ''] = text.replace(/;$/, '').split(/\s+/);
-  if (command === '.quit' || command === '.exit') return false;
-  if (command === '.help') {
-    await writeText(stdout, `${pairsText(DOT_COMMANDS)}\n`);
-  } else if (command === '.tables') {
-    await show(shell, 'SELECT table_name AS "table" FROM information_schema.tables ORDER BY table_name');
-  } else if (command === '.schema' && argument !== '') {
-    await showSchema(shell, argument);
-  } else if (command === '.coverage') {
-    await show(shell, 'FROM coverage_spans ORDER BY first_day, scope');
-  } else if (command === '.format' && QUERY_FORMATS.some((format) => format === argument)) {
-    await guarded(shell, async () => {
-      refuseBinaryAtTerminal(argument as QueryFormat, stdout);
-      shell.format = argument as QueryFormat;
-    });
-  } else {
-    const near = didYouMean(command, [...DOT_WORDS, '.exit']);
-    const usage = DOT_COMMANDS.find(([name]) => name.split(' ')[0] === near)?.[0];
-    await writeText(stdout, usage === undefined ? 'Not a command; .help lists them.\n' : `Did you mean ${usage}?\n`);
-  }
-  return true;
-}
-
-/** Tables of events with what their columns mean; those that the lake derives by name and type. */
-async function showSchema(shell: Shell, name: string): Promise<void> {
-  const { stdout, env } = shell.context;
-  const table = (await shell.lake.tables()).find((each) => each.name === name.toLowerCase());
-  if (table !== undefined) await writeText(stdout, tableSchemaText(table, lineWidth(stdout, env)));
-  else await show(shell, `SELECT column_name, column_type FROM (DESCRIBE ${quoteName(name)})`);
+  const use = (format: QueryFormat) => {
+    shell.format = format;
+  };
+  const told: { outcome: DotOutcome } = { outcome: 'done' };
+  await guarded(shell, async () => {
+    told.outcome = await runDotCommand(text, { ...shell, show: (sql) => show(shell, sql), use });
+  });
+  const { outcome } = told;
+  if (outcome === 'unknown') await writeText(shell.context.stdout, `${unknownDotCommand(text)}\n`);
+  return outcome !== 'leave';
 }
 
 async function show(shell: Shell, sql: string): Promise<void> {

@@ -32,3 +32,34 @@ export function isBlank(sql: string): boolean {
   }
   return true;
 }
+
+/** A statement of a script, or a command of the shell such as `.tables`, which is a line of its own. */
+export type ScriptStep = { readonly sql: string } | { readonly dot: string };
+
+/** The steps of a script, as if its lines were typed into the shell. The last statement needs no semicolon. */
+export function scriptSteps(text: string): ScriptStep[] {
+  const steps: ScriptStep[] = [];
+  let sql = '';
+  const take = () => {
+    const { statements, rest } = splitStatements(sql);
+    steps.push(...statements.map((statement) => ({ sql: statement })));
+    if (!isBlank(rest)) steps.push({ sql: rest.trim() });
+    sql = '';
+  };
+  for (const line of text.split('\n')) {
+    // Inside of a statement or a comment, a line with a dot first belongs to it.
+    if (/^\s*\.[A-Za-z]/.test(line) && isBlank(splitStatements(sql).rest) && !endsInComment(sql)) {
+      take();
+      steps.push({ dot: line.trim() });
+    } else {
+      sql += `${line}\n`;
+    }
+  }
+  take();
+  return steps;
+}
+
+function endsInComment(sql: string): boolean {
+  const last = [...sql.matchAll(PIECES)].at(-1)?.[0] ?? '';
+  return last.startsWith('/*') && (last.length < 4 || !last.endsWith('*/'));
+}
