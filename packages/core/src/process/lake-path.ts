@@ -34,8 +34,23 @@ export function objectAddress(
       hint: 'Keep it in a folder or at s3://…, and copy it after each night, for example with rclone sync.',
     });
   }
+  refuseCapitals(given, flag);
   throw new EdrlakeError('USAGE', `${what} is in a folder or at s3://bucket/prefix, found the address ${given}`, {
     hint: `Give a folder or an S3 address with ${flag}. A prefix has letters, digits and the signs _ . = - in its parts.`,
+  });
+}
+
+/** An address that would be one if the scheme and the name of the bucket were in lower case. */
+function refuseCapitals(given: string, flag: string): void {
+  const start = /^[^/]*\/\/[^/]*/.exec(given)?.[0] ?? '';
+  const meant = start.toLowerCase() + given.slice(start.length);
+  if (start === start.toLowerCase() || !S3_ADDRESS.test(meant)) return;
+  const isBucket = start.startsWith('s3://');
+  const expected = isBucket
+    ? 'the name of an S3 bucket is in lower case'
+    : 'the address begins with s3:// in lower case';
+  throw new EdrlakeError('USAGE', `${expected}, found ${given}`, {
+    hint: `Was it ${flag} ${meant}? The prefix after the bucket may have capitals.`,
   });
 }
 
