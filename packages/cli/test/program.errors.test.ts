@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { runProgram } from '../src/program.ts';
 import { fakeSurroundings } from './fake-surroundings.ts';
 
@@ -21,6 +24,48 @@ describe('a filter that is set for everything', () => {
     for (const words of [...wanted, '[CONFIG_INVALID]', Object.keys(env)[0] ?? '', 'edrlake backfill']) {
       expect(said).toContain(words);
     }
+  });
+});
+
+describe('a gateway that nothing names', () => {
+  async function planIn(config: string | null, args: readonly string[] = []) {
+    const workingDirectory = await mkdtemp(join(tmpdir(), 'edrlake-gateway-'));
+    onTestFinished(() => rm(workingDirectory, { recursive: true }));
+    const file = join(workingDirectory, 'edrlake.config.json');
+    if (config !== null) await writeFile(file, config);
+    const context = fakeSurroundings({ workingDirectory });
+    expect(await runProgram(['plan', '--from', '2020-08-17', '--to', '2020-08-17', ...args], context)).toBe(2);
+    return context.stderr.text.replaceAll('\n', ' ').replace(file, 'FILE');
+  }
+
+  it.each([
+    [null, [], 'edrlake.config.ts with: npx edrlake init --platform US1'],
+    ['{"pageSize": 500}', [], "write one into FILE, such as platform: 'US1'."],
+    [
+      '{"subscriptions": [{"name": "acme"}]}',
+      ['--subscription', 'acme'],
+      "'US1', for all subscriptions or in the entry",
+    ],
+  ])('is to be written into the configuration %j', async (config, args, advice) => {
+    expect(await planIn(config, args)).toContain(advice);
+  });
+});
+
+describe('a run of a lake in an object store that another machine began', () => {
+  it.each([
+    [['run', 'nightly', '--resume', '20261122T003012Z-1f9a2c']],
+    [['run', '--resume', '20261122T003012Z-1f9a2c']],
+  ])('%j says where its journal would be, and what to do here', async (args) => {
+    const workingDirectory = await mkdtemp(join(tmpdir(), 'edrlake-machine-'));
+    onTestFinished(() => rm(workingDirectory, { recursive: true }));
+    const env = { EDRLAKE_PLATFORM: 'US1', EDRLAKE_USERNAME: 'u', EDRLAKE_PASSWORD: 'p' };
+    const context = fakeSurroundings({ workingDirectory, env });
+    const lake = ['--lake', 's3://acme/edr', '--work', 'work', '--no-progress'];
+    expect(await runProgram([...args, ...lake], context)).toBe(2);
+    const said = context.stderr.text.replaceAll('\n', ' ');
+    expect(said).toContain(`journals were looked for in ${join(workingDirectory, 'work', '_runs')} [RUN_MISSING]`);
+    expect(said).toContain('by the machine where it began: go on with it there, with the same --work.');
+    expect(said).toContain('npx edrlake run nightly --lake s3://acme/edr.');
   });
 });
 

@@ -12,6 +12,7 @@ import { descriptionText } from '../render/pipeline-text.ts';
 import { runDocument, runText } from '../render/runs-text.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeFlagsOf } from '../session/lake-access.ts';
+import { missingHere } from '../session/missing-run.ts';
 import { findPipelineFile, loadPipeline } from '../session/pipeline-file.ts';
 import { pipelineTools, runOnce } from '../session/pipeline-run.ts';
 import { exitCodeOf } from '../session/run-exit-code.ts';
@@ -58,14 +59,17 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const { stdout, env, clock } = context;
   if (values.engine === 'temporal' && !values['dry-run']) return runElsewhere(input, context);
-  const pipeline = await loadPipeline(await pipelineFileOf(input, context));
+  const sayWhere = (thrown: unknown): never => {
+    throw missingHere(thrown, values, context);
+  };
+  const pipeline = await loadPipeline(await pipelineFileOf(input, context).catch(sayWhere));
   if (values['dry-run']) return dryRun(pipeline, input, context);
   const progress = pipelineProgress(Object.keys(pipeline.tasks), clock.nowMs());
   const display = startDisplay(values, context, progress);
   try {
     const services = servicesOf(context, display.emit);
     const about = { values, params: values.param, resume: values.resume };
-    const ended = await runOnce(pipeline, about, context, services).catch(activeOrThrow);
+    const ended = await runOnce(pipeline, about, context, services).catch(activeOrThrow).catch(sayWhere);
     display.stop();
     if (ended instanceof EdrlakeError) return sayActive(ended, input, context);
     const { result, stale } = ended;

@@ -7,6 +7,7 @@ import { ENGINE, OUTPUT, PLACE } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { runDocument, runsText, runText, summaryDocument } from '../render/runs-text.ts';
 import { lakeDirectory, lakeFlagsOf, objectLakeOf, requireLake } from '../session/lake-access.ts';
+import { missingHere } from '../session/missing-run.ts';
 import { askingServer } from '../temporal/ask-server.ts';
 import { writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
@@ -43,7 +44,9 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const leases = await lookAtLeases(directory, context.clock.nowMs());
   await askingServer(values, context, (askEngine) =>
     show(positionals.id, input, context, { runsDirectory, look: { ...leases, askEngine } }),
-  );
+  ).catch((thrown: unknown) => {
+    throw missingHere(thrown, values, context);
+  });
   return 0;
 }
 

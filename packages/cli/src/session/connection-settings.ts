@@ -70,8 +70,16 @@ function gatewayOf(values: FlagValues): { readonly platform: string } | { readon
   if (platform !== null) return { platform };
   if (baseUrl !== null) return { baseUrl };
   throw new EdrlakeError('USAGE', 'expected a gateway, found neither --platform nor --base-url', {
-    hint: 'Give --platform (US1, US2, EU1, …) or --base-url, or write one into edrlake.config.ts with: edrlake init --platform US1',
+    hint: gatewayHint(values),
   });
+}
+
+/** A file that is there already is not written by `edrlake init`. */
+function gatewayHint({ config, subscription }: FlagValues): string {
+  const give = 'Give --platform (US1, US2, EU1, …) or --base-url, or write one into';
+  if (config === null) return `${give} edrlake.config.ts with: edrlake init --platform US1`;
+  const of = subscription.length === 0 ? '' : ', for all subscriptions or in the entry of one';
+  return `${give} ${config}, such as platform: 'US1'${of}.`;
 }
 
 /**

@@ -35,7 +35,7 @@ export interface SettingsSources {
 export function settingsOf(sources: SettingsSources): Settings {
   const { typed, environment, file, takesSubscription } = sources;
   const common = [typed, environment, ...(file === null ? [] : [configLayer(file.values, file.path)])];
-  const values = resolveSettings(common);
+  const values = readingFile(resolveSettings(common), file);
   if (!takesSubscription) return { values, chosen: null };
   const known = file?.subscriptions ?? [];
   if (values.subscription.length === 0) {
@@ -43,6 +43,11 @@ export function settingsOf(sources: SettingsSources): Settings {
     return { values, chosen: null };
   }
   return { values, chosen: chosenOf(values.subscription, known, common, sources) };
+}
+
+/** The settings with the file that was read for them, also where it was found and not named. */
+function readingFile(values: FlagValues, file: ConfigFile | null): FlagValues {
+  return file === null ? values : { ...values, config: file.path };
 }
 
 /** Without a choice a command must not work without a subscription, or for one by accident. */
@@ -74,7 +79,7 @@ function chosenOf(
   const resolved = (config: SubscriptionConfig, first: readonly SettingsLayer[]): FlagValues => {
     const path = `the subscription ${config.name} of ${file.path}`;
     const layers = [...first, configLayer(config.settings, path), ...others];
-    return filledIn(resolveSettings(layers), config.name, layers);
+    return readingFile(filledIn(resolveSettings(layers), config.name, layers), file);
   };
   const usual = known.map((config) => ({ name: config.name, values: resolved(config, []) }));
   const subscriptions = known

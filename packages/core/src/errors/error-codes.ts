@@ -290,7 +290,8 @@ export const ERROR_CODES = {
     exitCode: 2,
     meaning: 'there is no run with that id, or its journal says nothing',
     dispositions: ['stop'],
-    remedy: 'List the runs with `edrlake runs`.',
+    remedy:
+      'List the runs with `edrlake runs`. A run of a lake in an object store goes on where it began: only that machine has its journal. Elsewhere begin a new one; what is committed is not fetched again.',
   },
   TASK_FAILED: {
     exitCode: 1,

@@ -120,7 +120,7 @@ const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 function journalPath(runsDirectory: string, runId: string): string {
   if (!RUN_ID.test(runId)) {
     throw new EdrlakeError('RUN_MISSING', `"${runId}" is not the id of a run`, {
-      hint: 'List the runs to see their ids.',
+      hint: 'List them with their ids: edrlake runs',
     });
   }
   return join(runsDirectory, `${runId}.jsonl`);

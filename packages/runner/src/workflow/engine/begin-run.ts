@@ -62,7 +62,7 @@ export async function resumedRun<Provided>(
   const state = foldLines(await readJournal(runsDirectory, runId));
   if (state === null) {
     throw new EdrlakeError('RUN_MISSING', `there is no run ${runId} of a pipeline`, {
-      hint: 'List the runs to see their ids.',
+      hint: 'List them with their ids: edrlake runs',
     });
   }
   const owner = state.legs.at(-1)?.owner;
