@@ -109,6 +109,44 @@ it('a day says that it will be lost when that is near', () => {
   expect([text(90, '2020-10-01'), text(null, '2020-11-16')]).toEqual([null, null]);
 });
 
+describe('a look that finds no event', () => {
+  /** Days since the first look, and whether each looked. */
+  const looksOn = async (days: readonly number[], events: number, isExported: boolean) => {
+    let nowMs = START_MS;
+    const looked: boolean[] = [];
+    const simulated = { ...SIMULATED, events, clock: impatientClock(() => nowMs) };
+    await onStage(simulated, async ({ simulator, ends, services, backfill, connection }) => {
+      if (isExported) await backfill(DAYS);
+      simulator.removeEvents([...simulator.truth.indexes(DAYS)]);
+      for (const day of days) {
+        nowMs = START_MS + day * MS_PER_DAY;
+        const before = connection.requestsMade();
+        looked.push(await lookAtHorizon(ends, services()));
+        expect(connection.requestsMade() > before).toBe(looked.at(-1));
+      }
+      expect(await readHorizon(ends.lake)).toEqual({ retentionMs: null, oldestMs: null, lookedAtMs: null });
+    });
+    return looked;
+  };
+
+  it('is repeated after a week while neither source nor lake has one, else after a day', async () => {
+    const days = [0, 0.5, 1, 6, 7.1, 8];
+    expect(await looksOn(days, 10, false)).toEqual([true, false, false, false, true, false]);
+    expect(await looksOn(days, 10, true)).toEqual([true, false, true, true, true, true]);
+  });
+
+  it('does not keep one with events from being noted', () => {
+    let nowMs = START_MS;
+    return onStage({ ...SIMULATED, clock: impatientClock(() => nowMs) }, async ({ simulator, ends, services }) => {
+      simulator.faults.push({ kind: 'zero-count', match: { endpoint: 'count' } });
+      expect(await lookAtHorizon(ends, services())).toBe(true);
+      nowMs += 7 * MS_PER_DAY;
+      expect(await lookAtHorizon(ends, services())).toBe(true);
+      expect((await readHorizon(ends.lake)).lookedAtMs).toBe(nowMs);
+    });
+  });
+});
+
 describe('where the retention is known', () => {
   it('a run with a limit fetches first what is lost first', () =>
     onLearnedStage(async ({ lake, backfill }) => {

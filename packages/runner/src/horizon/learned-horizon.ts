@@ -15,6 +15,12 @@ export const HORIZON_REQUESTS = 2;
 /** Between two looks; nightly runs do not begin to the minute. */
 const LOOK_AFTER_MS = 20 * MS_PER_HOUR;
 
+/**
+ * Between two looks at a source that has never shown an event, for a lake without one: there is nothing yet that it
+ * could forget.
+ */
+const LOOK_AFTER_NOTHING_MS = 7 * MS_PER_DAY;
+
 /** Days of the one histogram. An event with an older time has a wrong clock, and would hide that the horizon moves. */
 const LOOK_BACK_DAYS = 1_100;
 
@@ -32,6 +38,8 @@ interface StoredHorizon {
   readonly source: string;
   readonly observations: readonly HorizonObservation[];
   readonly spent: readonly Spending[];
+  /** When the newest look was that found no event; absent: the newest one found some, or there was none. */
+  readonly emptyAtMs?: number;
 }
 
 /** What a lake has learned about how far back the API answers. */
@@ -59,7 +67,8 @@ export async function readHorizon(lake: Pick<Lake, 'directory'>): Promise<Horizo
 
 /**
  * Looks how far back the API answers, with two histograms, at most once a day: by day, and of the oldest day by hour.
- * An answer that is broken or empty is no look, and fails nothing: this is no proof.
+ * An answer that is broken or empty is no look, and fails nothing: this is no proof. An empty one is asked for again
+ * after a day, and where neither source nor lake has ever shown an event, after a week.
  * @returns whether it looked
  */
 export async function lookAtHorizon({ source, lake }: ExportEndpoints, services: RunServices): Promise<boolean> {
@@ -68,7 +77,10 @@ export async function lookAtHorizon({ source, lake }: ExportEndpoints, services:
   const known = stored.source === source.name ? stored : { ...NOTHING, spent: stored.spent };
   const last = known.observations.at(-1);
   const ownMs = services.clock.nowMs();
-  if (last !== undefined && Math.abs(ownMs - last.atMs) < LOOK_AFTER_MS) return false;
+  const isSince = (atMs: number | undefined, ms: number) => atMs !== undefined && Math.abs(ownMs - atMs) < ms;
+  if (isSince(last?.atMs, LOOK_AFTER_MS) || isSince(known.emptyAtMs, LOOK_AFTER_MS)) return false;
+  const hasShownNone = last === undefined && isSince(known.emptyAtMs, LOOK_AFTER_NOTHING_MS);
+  if (hasShownNone && !(await hasEvents(lake))) return false;
   const atMs = (await readClocks(source, services)).nowMs;
   const today = Math.floor(atMs / MS_PER_DAY) * MS_PER_DAY;
   // Whole days: some platforms divide a range into equal parts only, which of days until now would be seconds.
@@ -76,13 +88,17 @@ export async function lookAtHorizon({ source, lake }: ExportEndpoints, services:
   const query = { axis: 'event', range, cuts: [], scope: NO_FILTER } as const;
   try {
     const dayMs = oldestOf(await source.histogram(query, MS_PER_DAY, services.signal));
-    if (dayMs === null) return true;
+    if (dayMs === null) {
+      await writeStored(lake, { ...known, source: source.name, emptyAtMs: atMs }, services.newRunId);
+      return true;
+    }
     const day = { startMs: dayMs, endMs: dayMs + MS_PER_DAY };
     const oldestMs = oldestOf(await source.histogram({ ...query, range: day }, MS_PER_HOUR, services.signal)) ?? dayMs;
     // A clock that was ahead leaves looks of the future behind.
     const earlier = known.observations.filter((each) => each.atMs < atMs);
     const observations = [...earlier, { atMs, oldestMs }].slice(-KEPT_OBSERVATIONS);
-    await writeStored(lake, { ...known, source: source.name, observations }, services.newRunId);
+    const { emptyAtMs: _, ...found } = known;
+    await writeStored(lake, { ...found, source: source.name, observations }, services.newRunId);
   } catch (thrown) {
     brokenAnswer(thrown);
   }
@@ -111,13 +127,20 @@ export async function noteAllowance(
   await writeStored(lake, { ...stored, spent }, newRunId);
 }
 
+async function hasEvents(lake: Lake): Promise<boolean> {
+  const { files } = await lake.snapshot();
+  return Object.values(files).some((ofTable) => ofTable.length > 0);
+}
+
 async function readStored({ directory }: Pick<Lake, 'directory'>): Promise<StoredHorizon> {
   const text = await readFile(join(directory, FILE), 'utf8').catch(() => 'null');
   try {
-    const { source, observations, spent } = JSON.parse(text) as StoredHorizon;
+    const { source, observations, spent, emptyAtMs } = JSON.parse(text) as StoredHorizon;
     const looks = observations.filter(({ atMs, oldestMs }) => Number.isFinite(atMs) && Number.isFinite(oldestMs));
     const spendings = spent.filter(({ atMs, requests }) => Number.isFinite(atMs) && requests > 0);
-    return typeof source === 'string' ? { source, observations: looks, spent: spendings } : NOTHING;
+    if (typeof source !== 'string') return NOTHING;
+    const empty = Number.isFinite(emptyAtMs) ? { emptyAtMs: Number(emptyAtMs) } : {};
+    return { source, observations: looks, spent: spendings, ...empty };
   } catch {
     return NOTHING;
   }
