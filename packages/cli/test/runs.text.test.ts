@@ -36,7 +36,10 @@ const RUN: RunReport = {
   params: { days: 7 },
   starts: 2,
   tasks: [TASK, { ...TASK, name: 'reconcile', state: 'failed', requests: 0, rows: 0, error: ERROR }],
-  hooks: [{ hook: 'onFailure', delivered: true, attempts: 1 }],
+  hooks: [
+    { hook: 'onFailure', delivered: true, attempts: 1, reason: null },
+    { hook: 'onQuiet', delivered: false, attempts: 3, reason: 'HTTP 503' },
+  ],
 };
 
 describe('runs in words', () => {
@@ -68,7 +71,8 @@ describe('runs in words', () => {
     const text = runText(RUN, 80, ' --lake backup');
     expect(text).toMatch(/✔ +sync +done +1 +2 s +23 +19,958/);
     expect(text).toContain('reconcile: the gateway did not answer [TIMEOUT]');
-    expect(text).toContain('onFailure: delivered, 1 attempt');
+    expect(text).toContain('onFailure: delivered, 1 attempt\n');
+    expect(text).toContain('onQuiet: not delivered, 3 attempts: HTTP 503');
     expect(text).toContain('2 times');
     expect(text).toContain('Next: edrlake run nightly --resume');
     expect(runText({ ...RUN, state: 'done' }, 80, '')).not.toContain('--resume');

@@ -102,11 +102,16 @@ describe('the end of a run', () => {
 
 describe('a webhook', () => {
   it.each([
-    ['no answer, a limit and an ill server are tried again', [null, 429, 503, 200], true, 4, [500, 1_000, 2_000]],
-    ['a webhook that is never accepted is abandoned', [null, null, null, null, 200], false, 4, [500, 1_000, 2_000]],
-    ['a refusal is final', [403, 200], false, 1, []],
-    ['a redirect is one', [302, 200], false, 1, []],
-  ])('%s', async (_what, statuses, delivered, attempts, delaysMs) => {
+    ['no answer, a limit and an ill server are tried again', [null, 429, 503, 200], null, 4, [500, 1_000, 2_000]],
+    [
+      'a webhook that is never accepted is abandoned',
+      [null, null, null, null, 200],
+      'it could not be sent',
+      ...[4, [500, 1_000, 2_000]],
+    ],
+    ['a refusal is final', [403, 200], 'HTTP 403', 1, []],
+    ['a redirect is one', [302, 200], 'HTTP 302', 1, []],
+  ] as const)('%s', async (_what, statuses, reason, attempts, delaysMs) => {
     // A limit that is never reached, so that the clock shows only the waits between attempts.
     const clock = hastyClock();
     const waits: number[] = [];
@@ -122,7 +127,7 @@ describe('a webhook', () => {
       services: { ...quiet, clock: { ...clock, nowMs: clock.nowMs, sleep } },
     });
     expect(result.state).toBe('failed');
-    expect(result.hooks).toEqual([{ hook: 'onFailure', delivered, attempts }]);
+    expect(result.hooks).toEqual([{ hook: 'onFailure', delivered: reason === null, attempts, reason }]);
     expect(received).toHaveLength(attempts);
     expect(waits).toEqual(delaysMs);
     expect(await stage.journalText()).not.toContain('s3cret');
@@ -138,7 +143,9 @@ describe('a webhook', () => {
     const timesMs: number[] = [];
     for (let step = 0; step < 7; step += 1) timesMs.push(await clock.wakeNext());
     expect(timesMs).toEqual([500, 1_000, 1_500, 2_500, 3_000, 5_000, 5_500]);
-    expect((await running).hooks).toEqual([{ hook: 'onFailure', delivered: false, attempts: 4 }]);
+    expect((await running).hooks).toEqual([
+      { hook: 'onFailure', delivered: false, attempts: 4, reason: 'no answer within 0.5 s' },
+    ]);
   });
 
   it('that was reported is not reported again when the process died before its last line', async () => {

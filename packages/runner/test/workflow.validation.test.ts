@@ -260,6 +260,18 @@ describe('a bad pipeline is refused with its place', () => {
       null,
     ],
     [
+      'secret in a header of two lines',
+      withTasks({ a: { run } }, { hooks: { onFailure: { url: 'https://x', headers: { token: 's3cret\nx' } } } }),
+      'pipeline "nightly", hooks.onFailure.headers.token: expected a text of one line, of characters that HTTP can send',
+      null,
+    ],
+    [
+      'header with a blank in its name',
+      withTasks({ a: { run } }, { hooks: { onFailure: { url: 'https://x', headers: { 'a token': 'x' } } } }),
+      'pipeline "nightly", hooks.onFailure.headers.a token: expected a name of letters, digits and hyphens',
+      null,
+    ],
+    [
       'secret in bad headers',
       withTasks({ a: { run } }, { hooks: { onFailure: { url: 'https://x', headers: { token: 7 } } } }),
       'pipeline "nightly", hooks.onFailure.headers: expected texts by name',

@@ -179,7 +179,9 @@ function workflowLine(event: WorkflowEvent | Beginning): LogLine {
     case 'hook':
       return event.delivered
         ? info(`${event.pipeline}: ${event.hook} delivered`)
-        : warn(`${event.pipeline}: ${event.hook} not delivered after ${nounText(event.attempts, 'attempt')}`);
+        : warn(
+            `${event.pipeline}: ${event.hook} not delivered after ${nounText(event.attempts, 'attempt')}: ${event.reason}`,
+          );
     case 'schedule':
       return {
         level: levelOf(event.action),

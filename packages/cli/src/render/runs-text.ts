@@ -65,8 +65,9 @@ export function runText(run: RunReport, width: number, lakeFlags: string): strin
   const parts = [pairsText(pairs, '', width)];
   if (run.tasks.length > 0) parts.push('', tasksText(run.tasks, width));
   parts.push(...errorLines(run, width));
-  for (const { hook, delivered, attempts } of run.hooks) {
-    parts.push('', `${hook}: ${delivered ? 'delivered' : 'not delivered'}, ${nounText(attempts, 'attempt')}`);
+  for (const { hook, delivered, attempts, reason } of run.hooks) {
+    const why = reason === null ? '' : `: ${reason}`;
+    parts.push('', `${hook}: ${delivered ? 'delivered' : 'not delivered'}, ${nounText(attempts, 'attempt')}${why}`);
   }
   if (isResumable(run)) parts.push('', nextText(run, params.length > 0, lakeFlags));
   return `${parts.join('\n')}\n`;

@@ -21,7 +21,8 @@ const CONNECTION_REASONS: Readonly<Record<string, string>> = {
 /** Why no connection was established, or none that lasted until an answer, with the error code. */
 export function connectionReason(thrown: unknown): string {
   const code = codeOf(thrown);
-  return `${CONNECTION_REASONS[code] ?? 'it failed'} (${code})`;
+  const other = CERTIFICATE_CODES.test(code) ? 'its certificate is not trusted here' : 'it failed';
+  return `${CONNECTION_REASONS[code] ?? other} (${code})`;
 }
 
 /**

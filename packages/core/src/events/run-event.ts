@@ -257,6 +257,8 @@ export type RunEvent =
       readonly attempts: number;
       /** HTTP status of the last attempt, or null where no answer came. */
       readonly status: number | null;
+      /** Why it was not delivered, or null. Neither address nor headers are in it. */
+      readonly reason: string | null;
     }
   | {
       readonly type: 'schedule';

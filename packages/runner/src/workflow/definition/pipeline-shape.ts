@@ -94,10 +94,18 @@ const PARAM = z
 /** Values of these keys are not quoted, because they may contain a token. */
 const UNQUOTED: ReadonlySet<PropertyKey> = new Set(['url', 'headers']);
 
-const HEADERS = z.custom(
-  (value) => isPlainObject(value) && Object.values(value).every((header) => typeof header === 'string'),
-  'texts by name',
-);
+const HEADERS = z
+  .custom<Readonly<Record<string, string>>>(
+    (value) => isPlainObject(value) && Object.values(value).every((header) => typeof header === 'string'),
+    'texts by name',
+  )
+  // Else an alert would fail when it is needed: what HTTP cannot send is refused before a night begins.
+  .superRefine((headers, context) => {
+    for (const [name, value] of Object.entries(headers)) {
+      const message = headerProblem(name, value);
+      if (message !== null) context.addIssue({ code: 'custom', message, path: [name] });
+    }
+  });
 const WEBHOOK = z.strictObject({
   url: z.custom(isWebhookUrl, 'an http or https URL without a user name in it'),
   headers: HEADERS.optional(),
@@ -181,6 +189,12 @@ function knownKeys([first, second, third]: readonly PropertyKey[]): string[] {
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((inner, key) => (isPlainObject(inner) ? inner[String(key)] : undefined), value);
+}
+
+/** What a header must be, where it is not; null where HTTP can send it. */
+function headerProblem(name: string, value: string): string | null {
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return 'a name of letters, digits and hyphens';
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value) ? null : 'a text of one line, of characters that HTTP can send';
 }
 
 function isWebhookUrl(value: unknown): boolean {

@@ -1,4 +1,4 @@
-import { isoInstant, MS_PER_SECOND } from '@edrlake/core';
+import { EdrlakeError, isoInstant, MS_PER_SECOND } from '@edrlake/core';
 import {
   isPlainObject,
   type Pipeline,
@@ -10,7 +10,7 @@ import {
 import type { HookName } from '../state/run-state.ts';
 import type { RunOutcome } from '../state/run-status.ts';
 import { type PipelineRunView, viewRun } from '../state/run-view.ts';
-import { type RunInProgress, timedAttempt } from './execute-task.ts';
+import { type AttemptEnd, type RunInProgress, timedAttempt } from './execute-task.ts';
 
 /** Sends a JSON text by HTTP POST and resolves to the status; throws where no answer came. Aborted by the signal. */
 export type PostJson = (
@@ -26,6 +26,8 @@ interface HookResult {
   readonly attempts: number;
   /** Of the last attempt; null without an answer. */
   readonly status: number | null;
+  /** Why the last attempt delivered nothing, without address and headers, which may hold a token; null if it did. */
+  readonly reason: string | null;
 }
 
 const DEFAULT_TIMEOUT_MS = 10 * MS_PER_SECOND;
@@ -46,11 +48,9 @@ export async function callHook<Provided>(
   const hook = hookFor(outcome);
   const webhook = hook === null ? undefined : hooks?.[hook];
   if (hook === null || webhook === undefined || post === null || run.state.reported === hook) return;
-  const { pipeline, runId } = run.identity;
-  const body = hookBody(viewRun(runId, run.state, true), outcome);
-  const { delivered, attempts, status } = await sendHook(webhook, body, post, run.services);
-  await run.record({ type: 'hook', atMs: run.services.clock.nowMs(), hook, delivered, tries: attempts });
-  run.services.emit({ type: 'hook', pipeline, runId, hook, delivered, attempts, status });
+  const body = hookBody(viewRun(run.identity.runId, run.state, true), outcome);
+  const result = await sendHook(webhook, body, post, run.services);
+  await noteHook(run, hook, result);
 }
 
 /**
@@ -69,10 +69,19 @@ export async function callTaskHook<Provided>(
   if (webhook === undefined || post === null) return null;
   const { pipeline, runId } = run.identity;
   const text = JSON.stringify({ pipeline, runId, ...body });
-  const { delivered, attempts, status } = await sendHook(webhook, text, post, run.services);
-  await run.record({ type: 'hook', atMs: run.services.clock.nowMs(), hook, delivered, tries: attempts });
-  run.services.emit({ type: 'hook', pipeline, runId, hook, delivered, attempts, status });
-  return delivered;
+  const result = await sendHook(webhook, text, post, run.services);
+  await noteHook(run, hook, result);
+  return result.delivered;
+}
+
+async function noteHook<Provided>(
+  { identity, services, record }: Pick<RunInProgress<Provided>, 'identity' | 'record' | 'services'>,
+  hook: HookName,
+  { delivered, attempts, status, reason }: HookResult,
+): Promise<void> {
+  await record({ type: 'hook', atMs: services.clock.nowMs(), hook, delivered, tries: attempts, reason });
+  const { pipeline, runId } = identity;
+  services.emit({ type: 'hook', pipeline, runId, hook, delivered, attempts, status, reason });
 }
 
 /** The hook for an outcome; null for an interrupted run, which was stopped on purpose. */
@@ -126,17 +135,30 @@ async function sendHook(
 ): Promise<HookResult> {
   const sent = { 'content-type': 'application/json', ...headers };
   let status: number | null = null;
+  let reason: string | null = 'the run was interrupted';
   let attempt = 0;
   while (attempt < attempts && !signal.aborted) {
     attempt += 1;
     const ended = await timedAttempt((ownSignal) => post(url, body, sent, ownSignal), { clock, timeoutMs, signal });
     status = ended.end === 'returned' && typeof ended.value === 'number' ? ended.value : null;
-    if (status !== null && status >= 200 && status < 300) return { delivered: true, attempts: attempt, status };
+    if (status !== null && status >= 200 && status < 300) {
+      return { delivered: true, attempts: attempt, status, reason: null };
+    }
+    reason = reasonOf(ended, timeoutMs);
     const mayPass = status === null || status === 408 || status === 429 || status >= 500;
     if (!mayPass || attempt === attempts) break;
     const delayMs = Math.floor(random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (attempt - 1)));
     // An abort ends the wait and, by the condition of the loop, the attempts.
     await clock.sleep(delayMs, signal).catch(() => {});
   }
-  return { delivered: false, attempts: attempt, status };
+  return { delivered: false, attempts: attempt, status, reason };
+}
+
+/** Only messages of edrlake are quoted: that of another error may repeat the address or a header. */
+function reasonOf(ended: AttemptEnd, timeoutMs: number): string {
+  if (ended.end === 'returned') return `HTTP ${ended.value}`;
+  if (ended.end === 'stopped') return 'the run was interrupted';
+  if (!(ended.thrown instanceof EdrlakeError)) return 'it could not be sent';
+  const { code, message } = ended.thrown;
+  return code === 'TASK_TIMED_OUT' ? `no answer within ${timeoutMs / MS_PER_SECOND} s` : message;
 }

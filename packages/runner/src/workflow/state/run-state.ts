@@ -103,6 +103,8 @@ export type PipelineLine =
       readonly delivered: boolean;
       /** All attempts. */
       readonly tries: number;
+      /** Why it was not delivered; null where it was. Journals of before 2026-12 have none. */
+      readonly reason?: string | null;
     }
   | { readonly type: 'pipeline-end'; readonly atMs: number; readonly outcome: RunOutcome };
 

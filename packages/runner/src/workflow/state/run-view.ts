@@ -45,6 +45,15 @@ export interface TaskView {
   readonly parts: readonly PartView[] | null;
 }
 
+/** A webhook that was called. */
+export interface HookView {
+  readonly hook: string;
+  readonly delivered: boolean;
+  readonly attempts: number;
+  /** Why it was not delivered; null where it was, and of older runs. */
+  readonly reason: string | null;
+}
+
 /** A run of a pipeline in full. */
 export interface PipelineRunView {
   readonly runId: string;
@@ -64,7 +73,7 @@ export interface PipelineRunView {
   /** Processes that worked on it: 1 where it was never resumed. */
   readonly starts: number;
   readonly tasks: readonly TaskView[];
-  readonly hooks: readonly { readonly hook: string; readonly delivered: boolean; readonly attempts: number }[];
+  readonly hooks: readonly HookView[];
 }
 
 /**
@@ -115,7 +124,12 @@ export function viewRun(
     workflow: state.workflow,
     starts: state.legs.length,
     tasks,
-    hooks: state.hooks.map(({ hook, delivered, tries }) => ({ hook, delivered, attempts: tries })),
+    hooks: state.hooks.map(({ hook, delivered, tries, reason = null }) => ({
+      hook,
+      delivered,
+      attempts: tries,
+      reason,
+    })),
   };
 }
 

@@ -1,4 +1,5 @@
 import { countText, durationText, nounText } from '@edrlake/core/quantities';
+import { Fragment } from 'preact';
 import type { RunDocument, TaskLine } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
 import { instant } from '../format.ts';
@@ -77,6 +78,15 @@ function Facts({ run }: { run: RunDocument }) {
           <dd class="mono">{params.join(' ')}</dd>
         </>
       )}
+      {run.hooks.map(({ hook, delivered, attempts, reason }) => (
+        <Fragment key={hook}>
+          <dt>{hook}</dt>
+          <dd>
+            {delivered ? 'delivered' : 'not delivered'}, {nounText(attempts, 'attempt')}
+            {reason !== null && `: ${reason}`}
+          </dd>
+        </Fragment>
+      ))}
       {run.partOf !== null && (
         <>
           <dt>Part of</dt>
