@@ -80,7 +80,7 @@ export {
 } from './workflow/definition/describe-pipeline.ts';
 export { parseParams } from './workflow/definition/params.ts';
 export { validatePipeline } from './workflow/definition/validate-pipeline.ts';
-export type { PostJson } from './workflow/engine/hooks.ts';
+export { type HookTest, type PostJson, testHooks } from './workflow/engine/hooks.ts';
 export {
   RUN_EXIT_CODES,
   type RunPipelineOptions,

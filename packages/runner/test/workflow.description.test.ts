@@ -104,6 +104,7 @@ describe('a description', () => {
         },
         { ...plain, name: 'own', uses: null, needs: ['reconcile', 'each'], when: 'always', wouldDo: null },
       ],
+      hooks: [],
     });
     expect(JSON.parse(JSON.stringify(description))).toEqual(description);
     expect(ran).toEqual([]);

@@ -155,6 +155,7 @@ export const FLAGS = {
   }),
   offline: switchFlag({ group: 'Run', describe: 'Ask no API; always so, said for the reader of a script' }),
   'dry-run': switchFlag({ group: 'Run', describe: 'Say what would be done, and do nothing' }),
+  'test-hooks': switchFlag({ group: 'Run', describe: 'Only send a test message to each webhook' }),
   ...OCSF_FLAGS,
   ...STORY_FLAGS,
   param: listFlag({

@@ -1,20 +1,28 @@
 import { join } from 'node:path';
 import { EdrlakeError, writeText } from '@edrlake/core';
 import { lookAtLeases } from '@edrlake/lake';
-import { describePipeline, type Pipeline, parseParams } from '@edrlake/runner';
+import {
+  BUILT_IN_TASKS,
+  describePipeline,
+  type Pipeline,
+  parseParams,
+  testHooks,
+  validatePipeline,
+} from '@edrlake/runner';
 import { readRun, runReportOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { ENGINE, GATEWAY, OUTPUT, PLATFORM, PROGRESS, QUERIED } from '../args/option-groups.ts';
+import type { FlagValues } from '../args/options.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
 import { startDisplay } from '../progress/progress-display.ts';
-import { descriptionText } from '../render/pipeline-text.ts';
+import { descriptionText, hookTestsText } from '../render/pipeline-text.ts';
 import { runDocument, runText } from '../render/runs-text.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeFlagsOf } from '../session/lake-access.ts';
 import { missingHere } from '../session/missing-run.ts';
 import { findPipelineFile, loadPipeline } from '../session/pipeline-file.ts';
-import { pipelineTools, runOnce } from '../session/pipeline-run.ts';
+import { pipelineTools, poster, runOnce } from '../session/pipeline-run.ts';
 import { exitCodeOf } from '../session/run-exit-code.ts';
 import { observed } from '../session/telemetry.ts';
 import { writeError } from '../text/error-text.ts';
@@ -34,6 +42,7 @@ export const command = defineCommand({
   flags: [
     'param',
     'dry-run',
+    'test-hooks',
     'resume',
     'max-reject-share',
     ...ENGINE,
@@ -51,18 +60,24 @@ export const command = defineCommand({
     { command: 'edrlake run --resume 20261122T003012Z-1f9a2c', purpose: 'go on with a run' },
   ],
   run: observed('run', run),
-  isElsewhere: ({ engine, 'dry-run': isDry }) => engine === 'temporal' && !isDry,
+  isElsewhere: (values) => values.engine === 'temporal' && !isOnlyAsked(values),
 });
+
+/** Whether no pipeline is run, here or elsewhere. */
+function isOnlyAsked(values: Pick<FlagValues, 'dry-run' | 'test-hooks'>): boolean {
+  return values['dry-run'] || values['test-hooks'];
+}
 
 /** Runs a pipeline, goes on with a run of it, or says what it would do. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdout, env, clock } = context;
-  if (values.engine === 'temporal' && !values['dry-run']) return runElsewhere(input, context);
+  if (values.engine === 'temporal' && !isOnlyAsked(values)) return runElsewhere(input, context);
   const sayWhere = (thrown: unknown): never => {
     throw missingHere(thrown, values, context);
   };
   const pipeline = await loadPipeline(await pipelineFileOf(input, context).catch(sayWhere));
+  if (values['test-hooks']) return sendTestMessages(pipeline, input, context);
   if (values['dry-run']) return dryRun(pipeline, input, context);
   const progress = pipelineProgress(Object.keys(pipeline.tasks), clock.nowMs());
   const display = startDisplay(values, context, progress);
@@ -155,4 +170,27 @@ async function dryRun(pipeline: Pipeline, { values }: CommandInput, context: Pro
   } finally {
     display.stop();
   }
+}
+
+async function sendTestMessages(
+  pipeline: Pipeline,
+  { values }: CommandInput,
+  context: ProcessContext,
+): Promise<number> {
+  const { stdout, env } = context;
+  validatePipeline(pipeline, BUILT_IN_TASKS);
+  const tests = await testHooks(
+    pipeline,
+    poster(context),
+    servicesOf(context, () => {}),
+  );
+  context.signal.throwIfAborted();
+  if (tests.length === 0) {
+    throw new EdrlakeError('USAGE', `pipeline "${pipeline.name}" has no hooks to test`, {
+      hint: "Add some to its file: hooks: { onFailure: { url: 'https://…' } }",
+    });
+  }
+  if (values.json) await writeJson(stdout, { pipeline: pipeline.name, hooks: tests });
+  else await writeText(stdout, hookTestsText(tests, lineWidth(stdout, env)));
+  return tests.every(({ delivered }) => delivered) ? 0 : 1;
 }

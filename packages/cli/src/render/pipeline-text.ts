@@ -1,11 +1,11 @@
 import { countText, durationText, nounText } from '@edrlake/core';
-import type { PipelineDescription, TaskDescription } from '@edrlake/runner';
+import type { HookTest, PipelineDescription, TaskDescription } from '@edrlake/runner';
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 
 /** A pipeline that is not run: its tasks in order, what each waits for and what it would do. */
 export function descriptionText(description: PipelineDescription, width: number): string {
-  const { name, description: about, schedule, params, tasks } = description;
+  const { name, description: about, schedule, params, tasks, hooks } = description;
   const values = Object.entries(params).map(([param, value]) => `${param}=${value === null ? '' : String(value)}`);
   const pairs: [string, string][] = [['Pipeline', name]];
   if (schedule !== null) {
@@ -15,7 +15,20 @@ export function descriptionText(description: PipelineDescription, width: number)
   const parts = [pairsText(pairs, '', width)];
   if (about !== null) parts.push('', ...wrapWords(about, width));
   for (const [position, task] of tasks.entries()) parts.push('', ...taskLines(task, position + 1, width));
+  if (hooks.length > 0) {
+    const hosts = hooks.map(({ hook, host }): [string, string] => [hook, `POST to ${host}`]);
+    parts.push('', 'Hooks', pairsText(hosts, '   ', width), '   edrlake run … --test-hooks sends a message to each.');
+  }
   return `${[...parts, '', 'Nothing was run.'].join('\n')}\n`;
+}
+
+/** Whether the test message of each hook arrived. */
+export function hookTestsText(tests: readonly HookTest[], width: number): string {
+  const lines = tests.map(({ hook, host, status, reason }): [string, string] => [
+    hook,
+    reason === null ? `delivered to ${host}, HTTP ${status}` : `not delivered to ${host}: ${reason}`,
+  ]);
+  return `${pairsText(lines, '', width)}\n`;
 }
 
 function taskLines(task: TaskDescription, position: number, width: number): string[] {

@@ -1,11 +1,13 @@
 import type {
   AnyFacts,
+  HooksSpec,
   Pipeline,
   RetrySpec,
   ScheduleSpec,
   TaskCondition,
   TaskContext,
   TaskRegistry,
+  WebhookSpec,
   WorkflowServices,
 } from './define-pipeline.ts';
 import { type ParamValue, resolveParams } from './params.ts';
@@ -44,6 +46,8 @@ export interface PipelineDescription {
   readonly params: Readonly<Record<string, ParamValue>>;
   /** Every task after its needs. */
   readonly tasks: readonly TaskDescription[];
+  /** Its webhooks. Of an address only the host, because the rest may hold a token. */
+  readonly hooks: readonly { readonly hook: keyof HooksSpec; readonly host: string }[];
 }
 
 /** The services with which tasks describe their work. */
@@ -70,7 +74,18 @@ export async function describePipeline<Provided>(
   const tasks: TaskDescription[] = [];
   for (const task of checked.tasks) tasks.push(await describeTask(pipeline.name, task, facts, options));
   const { name, description = null, schedule = null } = pipeline;
-  return { name, description, schedule, params, tasks };
+  const hooks = hooksOf(pipeline).map(({ hook, host }) => ({ hook, host }));
+  return { name, description, schedule, params, tasks, hooks };
+}
+
+/** The webhooks of a pipeline, in the order in which they are declared. */
+export function hooksOf({
+  hooks = {},
+}: Pipeline): { readonly hook: keyof HooksSpec; readonly host: string; readonly webhook: WebhookSpec }[] {
+  const given = Object.entries(hooks) as [keyof HooksSpec, WebhookSpec | undefined][];
+  return given.flatMap(([hook, webhook]) =>
+    webhook === undefined ? [] : [{ hook, host: new URL(webhook.url).host, webhook }],
+  );
 }
 
 async function describeTask<Provided>(

@@ -7,6 +7,7 @@ import {
   type WebhookSpec,
   type WorkflowServices,
 } from '../definition/define-pipeline.ts';
+import { hooksOf } from '../definition/describe-pipeline.ts';
 import type { HookName } from '../state/run-state.ts';
 import type { RunOutcome } from '../state/run-status.ts';
 import { type PipelineRunView, viewRun } from '../state/run-view.ts';
@@ -72,6 +73,25 @@ export async function callTaskHook<Provided>(
   const result = await sendHook(webhook, text, post, run.services);
   await noteHook(run, hook, result);
   return result.delivered;
+}
+
+/** What came of a test of a hook. */
+export interface HookTest extends HookResult {
+  readonly hook: HookName;
+  readonly host: string;
+}
+
+/**
+ * Sends one message to each hook of a pipeline, with `test: true` and no run, so that it is known before the night
+ * whether an alert arrives. Nothing is noted.
+ */
+export async function testHooks(pipeline: Pipeline, post: PostJson, services: WorkflowServices): Promise<HookTest[]> {
+  const tests: HookTest[] = [];
+  for (const { hook, host, webhook } of hooksOf(pipeline)) {
+    const body = JSON.stringify({ pipeline: pipeline.name, runId: null, test: true, hook });
+    tests.push({ hook, host, ...(await sendHook({ ...webhook, attempts: 1 }, body, post, services)) });
+  }
+  return tests;
 }
 
 async function noteHook<Provided>(
