@@ -20,6 +20,14 @@ const COMMITTING: readonly PlantedBug[] = [
     tests: ['packages/lake/test/commit.contention.test.ts'],
   },
   {
+    name: 'half-a-day-of-copies',
+    effect: 'looks only at a part of the events of a large day for child rows that are stored twice or alone',
+    file: 'packages/lake/src/maintenance/find-suspects.ts',
+    find: 'slice < share.slices',
+    replace: 'slice < 1',
+    tests: ['packages/lake/test/find-suspects.shares.test.ts'],
+  },
+  {
     name: 'overwrite-newer-version',
     effect: 'replaces an event by an older version that came late',
     file: 'packages/lake/src/commit/classify-batch.ts',

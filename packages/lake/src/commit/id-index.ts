@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { idHashSql, makeFolder, quoteFile, quoteText, syncPath, type TableSpec } from '@edrlake/core';
 import type { CommitContext, CommitTools } from '../log/commit-context.ts';
+import { HASHES_AT_ONCE, ID_HASHES, slicesOf } from '../log/id-hashes.ts';
 import type { IdentityFile, LakeState } from '../log/lake-state.ts';
 import { rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { damagedFiles } from '../storage/checksum.ts';
@@ -86,17 +87,24 @@ async function isWhole(store: Store, files: readonly IdentityFile[]): Promise<bo
   return true;
 }
 
-/** The number of stored events that the index does not name: they would be written again when they are delivered. */
+/**
+ * The number of stored events that the index does not name: they would be written again when they are delivered.
+ * `ID_HASHES` has all of them.
+ */
 export async function unknownEvents(
-  context: Pick<CommitContext, 'store' | 'tables' | 'connection'>,
-  state: LakeState,
+  { connection }: Pick<CommitContext, 'connection'>,
   view: Pick<IndexView, 'files'>,
+  hashesAtOnce = HASHES_AT_ONCE,
 ): Promise<number> {
-  const events = context.tables.filter(({ name }) => name === EVENTS);
   const entries = entriesSql(view.files.map(({ location }) => location));
-  const sql = `SELECT count(*)::INTEGER AS unknown FROM (${claimsSql({ ...context, tables: events }, state)}) c ANTI JOIN (${entries}) e USING (id_hash, event_date)`;
-  const [row] = await rowsOf(context.connection, sql);
-  return Number(row?.unknown);
+  let unknown = 0;
+  for (const isIn of await slicesOf(connection, hashesAtOnce)) {
+    const named = `SELECT id_hash, event_date FROM (${entries}) WHERE ${isIn}`;
+    const sql = `SELECT count(*)::INTEGER AS unknown FROM (FROM ${ID_HASHES} WHERE ${isIn}) c ANTI JOIN (${named}) e USING (id_hash, event_date)`;
+    const [row] = await rowsOf(connection, sql);
+    unknown += Number(row?.unknown);
+  }
+  return unknown;
 }
 
 /** A query over all entries of some index files; DuckDB reads only the columns that are used. */

@@ -2,7 +2,7 @@ import { isoInstant } from '@edrlake/core';
 import { unknownEvents } from '../commit/id-index.ts';
 import { readFooters } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
-import { countSuspects } from '../maintenance/deduplicate.ts';
+import { countSuspects } from '../maintenance/find-suspects.ts';
 import { unfinishedCommits } from '../recovery/recover.ts';
 import { damagedFiles, resizedFiles } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
@@ -39,8 +39,9 @@ export async function examineFiles(examination: Examination, state: LakeState): 
   }
   // Rows that cannot be read would be reported as unknown or missing below.
   if (lost.length > 0 || examination.reads === 'sample') return found;
-  if (damaged.length === 0) found.push(...(await examineIndex(examination, state)));
+  // First, because it notes the hashes that the index is compared with.
   const copies = await countSuspects(examination, state);
+  if (damaged.length === 0) found.push(...(await examineIndex(examination, state)));
   if (copies > 0) {
     found.push({
       part: 'duplicates',
@@ -69,7 +70,7 @@ async function lostFiles(examination: Examination, files: readonly LoggedFile[])
   return files.filter((file) => lost.has(file));
 }
 
-/** Compares the index with the events: lakes of an older edrlake have no checksums of index files. */
+/** Compares the index with `ID_HASHES`: lakes of an older edrlake have no checksums of index files. */
 async function examineIndex(examination: Examination, state: LakeState): Promise<LakeDamage[]> {
   const files = [...state.identityFiles.values()].map((file) => ({
     file,
@@ -77,7 +78,7 @@ async function examineIndex(examination: Examination, state: LakeState): Promise
   }));
   let found: string | null = null;
   try {
-    const unknown = await unknownEvents(examination, state, { files });
+    const unknown = await unknownEvents(examination, { files });
     if (unknown > 0) found = `the id index does not name ${unknown} of the stored events`;
   } catch (thrown) {
     if (!isFileError(thrown)) throw thrown;

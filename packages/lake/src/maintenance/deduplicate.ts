@@ -1,14 +1,4 @@
-import {
-  BEST_VERSION_FIRST,
-  type Day,
-  dayOf,
-  idHashSql,
-  quoteName,
-  quoteText,
-  sum,
-  type TableSpec,
-  type TimeRange,
-} from '@edrlake/core';
+import { BEST_VERSION_FIRST, type Day, idHashSql, quoteText, sum, type TableSpec, type TimeRange } from '@edrlake/core';
 import { copyToParquet } from '@edrlake/writers';
 import { buildLogEntry, type FileSchema, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
 import { TEMP_TABLES } from '../commit/classify-batch.ts';
@@ -16,6 +6,7 @@ import { rewriteWithoutDeleted } from '../commit/copy-on-write.ts';
 import {
   claimsWriter,
   entriesWriter,
+  type IndexView,
   openIdIndex,
   rebuildIndex,
   stageIndexChange,
@@ -23,10 +14,12 @@ import {
 } from '../commit/id-index.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
 import type { CommitContext } from '../log/commit-context.ts';
+import { hashIds, ID_HASHES } from '../log/id-hashes.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS, firstWrittenStem } from '../storage/layout.ts';
+import { findSuspects, SUSPECTS, sameRow } from './find-suspects.ts';
 
 /** What removing duplicates changed. */
 export interface DeduplicateReport {
@@ -42,8 +35,7 @@ export interface DeduplicateReport {
   readonly isIndexRebuilt: boolean;
 }
 
-/** Temporary tables of this work, in addition to `TEMP.gone`. */
-const SUSPECTS = 'lake_suspects';
+/** Temporary tables of this work, in addition to those of `findSuspects`. */
 const WINNERS = 'lake_winners';
 const ORIGINS = 'lake_origins';
 
@@ -66,7 +58,7 @@ export async function deduplicate(
     );
     return { ...outcome, version: entry?.version ?? null };
   } finally {
-    for (const table of [SUSPECTS, WINNERS, ORIGINS, TEMP_TABLES.gone]) {
+    for (const table of [SUSPECTS, ID_HASHES, WINNERS, ORIGINS, TEMP_TABLES.gone]) {
       await context.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
     }
   }
@@ -78,9 +70,9 @@ async function draftWithoutCopies(
   { range, runId }: { readonly range: TimeRange | undefined; readonly runId: string },
   names: CommitNames,
 ): Promise<DraftedCommit<Omit<DeduplicateReport, 'version'>>> {
-  const days = await findSuspects(context, state, range);
+  const days = await findSuspects(context, state, { range });
   const view = await openIdIndex(context, state, names, claimsWriter(context));
-  const isShort = view.rebuilt === null && (await unknownEvents(context, state, view)) > 0;
+  const isShort = view.rebuilt === null && (await isIndexShort(context, state, view, range));
   const index = isShort ? await rebuildIndex(context, state, names, claimsWriter(context)) : view;
   const outcome = { events: 0, removedRows: 0, days, isIndexRebuilt: index.rebuilt !== null };
   if (days.length === 0 && index.rebuilt === null) return { entry: null, moves: [], outcome };
@@ -106,72 +98,19 @@ async function draftWithoutCopies(
   };
 }
 
+async function isIndexShort(
+  context: CommitContext,
+  state: LakeState,
+  view: IndexView,
+  range: TimeRange | undefined,
+): Promise<boolean> {
+  // Those of the range are there already.
+  if (range !== undefined) await hashIds(context, state);
+  return (await unknownEvents(context, view)) > 0;
+}
+
 function rowsIn(files: readonly LoggedFile[], table?: string): number {
   return sum(files, (file) => (table === undefined || file.table === table ? file.rowCount : 0));
-}
-
-/**
- * Makes two tables. `SUSPECTS` has the ids of events that are stored more than once, whose child rows are, or that have
- * child rows on a day without the event. `TEMP.gone` has these ids with every day on which they have rows.
- * @returns those days, oldest first
- */
-async function findSuspects(
-  context: Pick<CommitContext, 'store' | 'tables' | 'connection'>,
-  state: LakeState,
-  range: TimeRange | undefined,
-): Promise<Day[]> {
-  const { connection } = context;
-  const isWanted = (file: LoggedFile) => {
-    const day = partitionDay(file);
-    return range === undefined || (dayOf(range.startMs) <= day && day <= dayOf(range.endMs - 1));
-  };
-  const rows = (table: TableSpec) => {
-    const files = [...state.files.values()].filter((file) => file.table === table.name && isWanted(file));
-    return tableRowsSql({ store: context.store, schemas: state.schemas }, table, files);
-  };
-  const events = rows(tableNamed(context.tables, EVENTS));
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${SUSPECTS} AS SELECT event_id FROM (${events}) GROUP BY event_id HAVING count(*) > 1`,
-  );
-  const add = (ids: string) =>
-    connection.run(
-      `INSERT INTO ${SUSPECTS} SELECT DISTINCT event_id FROM (${ids}) WHERE event_id NOT IN (SELECT event_id FROM ${SUSPECTS})`,
-    );
-  const eventTables = context.tables.filter(isEventTable);
-  for (const table of eventTables.filter(({ name }) => name !== EVENTS)) {
-    await add(`SELECT event_id FROM (${rows(table)}) GROUP BY ${sameRow(table)} HAVING count(*) > 1`);
-    await add(`SELECT c.event_id FROM (${rows(table)}) c ANTI JOIN (${events}) e USING (event_id, event_date)`);
-  }
-  const places = eventTables.map((table) => `SELECT event_id, event_date FROM (${rows(table)})`).join(' UNION ALL ');
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.gone} AS SELECT DISTINCT event_id, event_date FROM (${places}) WHERE event_id IN (SELECT event_id FROM ${SUSPECTS})`,
-  );
-  const days = await rowsOf(
-    connection,
-    `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.gone} ORDER BY 1`,
-  );
-  return days.map(({ day }) => String(day));
-}
-
-/** The number of events that `deduplicate` would change. */
-export async function countSuspects(
-  context: Pick<CommitContext, 'store' | 'tables' | 'connection'>,
-  state: LakeState,
-): Promise<number> {
-  await findSuspects(context, state, undefined);
-  const [row] = await rowsOf(context.connection, `SELECT count(*)::INTEGER AS events FROM ${SUSPECTS}`);
-  return Number(row?.events);
-}
-
-/**
- * The columns that are equal when one row is a copy of another: the event, its array where a table has several, and the
- * position in it. The order of sorted files ends with these columns.
- */
-function sameRow({ columns, sortBy }: TableSpec): string {
-  const key = sortBy.slice(sortBy.indexOf('event_id'));
-  if (key.includes('event_id') && key.includes('position')) return key.map(quoteName).join(', ');
-  const names = columns.map(({ name }) => name);
-  return names.includes('position') ? 'event_id, position' : names.map(quoteName).join(', ');
 }
 
 /**
