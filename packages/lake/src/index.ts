@@ -12,6 +12,7 @@ export type {
 export { type Lake, type LakeOptions, openLake } from './lake.ts';
 export type { CommitStep, WantedOwner } from './log/commit-context.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './log/lake-state.ts';
+export { isOfLostHistory, type LogPoint } from './log/log-point.ts';
 export type { Snapshot } from './log/snapshot.ts';
 export type { DetailsReport, EventDetails } from './maintenance/add-details.ts';
 export type { CompactOptions, CompactReport } from './maintenance/compact.ts';

@@ -161,7 +161,7 @@ async function openOn(store: Store, directory: string, options: LakeOptions): Pr
   const { dataset } = options;
   const markedFor = await prepareDirectory(directory, store, options);
   await store.remote?.remember();
-  const log = await openCommitLog(store);
+  const log = await openCommitLog(store, options.readOnly ? 'reader' : 'writer');
   refuseOwner(markedFor, log.known().owner, options.owner, store.address);
   // Before any recovery: files that look like leftovers may be all that remains of lost log entries.
   await refuseLostLog(store, log, dataset.tables);

@@ -96,6 +96,7 @@ function snapshotOf(proofs: readonly WindowProof[], eventSlots: readonly number[
     return { table: 'events', partition, path: `${partition}/${n}`, rowCount: 1, fileBytes: 1, schemaVersion: 1 };
   });
   const nothing = {
+    commitId: null,
     committedAtMs: null,
     schemaVersion: 1,
     idFiles: [],

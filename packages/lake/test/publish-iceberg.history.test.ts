@@ -266,8 +266,8 @@ test('a lake that is opened to be published is so after each commit, and says at
   expect(await lake.publications()).toEqual([]);
   await deliver(lake, [event('a', 0)]);
   const at = (version: number) => [
-    { format: 'delta', version },
-    { format: 'iceberg', version },
+    { format: 'delta', version, isOfLostHistory: false },
+    { format: 'iceberg', version, isOfLostHistory: false },
   ];
   expect(await lake.publications()).toEqual(at(1));
   await deliver(lake, [event('b', 0)]);

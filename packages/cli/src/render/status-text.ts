@@ -120,9 +120,10 @@ function behindText({ known, files }: IndexState): string {
   return known >= files ? '' : `; ${nounText(files - known, 'file')} not in it; run: edrlake index`;
 }
 
-function huntsText({ lists, matches, version, pending }: StandingStatus, newest: number): string {
+function huntsText({ lists, matches, version, pending, ...hunts }: StandingStatus, newest: number): string {
   const found = `${nounText(lists.length, 'list')}, ${nounText(matches, 'match', 'matches')}`;
-  const behind = newest > version ? `; looked at up to version ${version}; run: edrlake hunt --standing` : '';
+  const shown = hunts.isOfLostHistory ? `of a lost version ${version}` : `looked at up to version ${version}`;
+  const behind = newest > version || hunts.isOfLostHistory ? `; ${shown}; run: edrlake hunt --standing` : '';
   return `${found}${behind}${pending > 0 ? `; ${nounText(pending, 'file')} not looked at` : ''}`;
 }
 
@@ -131,9 +132,10 @@ function versionText(version: number, committedAtMs: number, nowMs: number): str
   return `${version}, of ${atSecond(committedAtMs)}${ahead}`;
 }
 
-function publicationText({ format, version }: PublicationState, newest: number): string {
+function publicationText({ format, version, isOfLostHistory }: PublicationState, newest: number): string {
   const tables = `${TABLE_FORMAT_NAMES[format]} tables`;
   if (version === null) return `${tables}, not finished; run: edrlake publish ${format}`;
+  if (isOfLostHistory) return `${tables} of lost version ${version}; run: edrlake publish ${format}`;
   const behind = newest - version;
   return behind <= 0
     ? `${tables}, up to date`

@@ -81,9 +81,9 @@ async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
       const found = [...damages, ...(await examineWork(examination))];
       if (state !== null) {
         found.push(...(await examineFiles(examination, state)));
-        const hasViews = examination.store.remote !== null || (await isViewFileOf(examination, state.version, true));
+        const hasViews = examination.store.remote !== null || (await isViewFileOf(examination, state, true));
         if (!hasViews) found.push(STALE_VIEWS);
-        if (!(await areProofsOf(examination.store, state.version))) found.push(STALE_PROOFS);
+        if (!(await areProofsOf(examination.store, state))) found.push(STALE_PROOFS);
         found.push(...(await examineDerived(examination)));
       }
       if (found.length === 0 || !(await isOvertaken())) return found;

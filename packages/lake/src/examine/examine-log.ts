@@ -76,7 +76,7 @@ export async function examineLog({
   }
   let state: LakeState | null = null;
   try {
-    const log = await openCommitLog(store);
+    const log = await openCommitLog(store, 'reader');
     await refuseLostLog(store, log, tables);
     state = await log.refresh();
     const last = state.commits.at(-1);

@@ -11,6 +11,7 @@ import {
 import type { Indicator } from '../indicators/indicator.ts';
 import type { CommitTools } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
+import { isSamePoint } from '../log/log-point.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { type PlainRow, partitionDay, tableNamed } from '../log/table-rows.ts';
 import { damagedFiles } from '../storage/checksum.ts';
@@ -63,8 +64,7 @@ export async function huntLake(
       return report;
     } catch (thrown) {
       refuseAborted(signal, thrown);
-      if (attempt === MAX_ATTEMPTS || (await source.snapshot()).version === snapshot.version)
-        throw explainFileError(thrown);
+      if (attempt === MAX_ATTEMPTS || isSamePoint(snapshot, await source.snapshot())) throw explainFileError(thrown);
     } finally {
       guard.release();
       await dropHuntTables(connection);

@@ -8,7 +8,8 @@ import { checkpointText, LOG_HINT, type LogListing, listLog, readCheckpoint, rea
 export interface CommitLog {
   /**
    * Applies the commits of other writers since the last call, and returns the state: the same object, grown, unless
-   * entries that it had not seen were vacuumed. Treat it as read-only.
+   * entries that it had not seen were vacuumed, or the log is another one now. Treat it as read-only.
+   * @throws {EdrlakeError} `LAKE_CORRUPT` also where the log became another one while it was followed for writing
    */
   refresh(): Promise<LakeState>;
   /** The state as it was last refreshed. */
@@ -49,15 +50,18 @@ const CHECKPOINTS_KEPT = 2;
 /**
  * Reads the newest checkpoint and the entries after it. The folder is listed, so that a missing entry is not mistaken
  * for the end of the log.
+ * @param follows `reader`: also another log, where one is restored over it; `writer`: refuses that, because it has
+ * reported what may be lost
  * @throws {EdrlakeError} `LAKE_CORRUPT` when an entry is missing or unreadable, `LAKE_INCOMPATIBLE` when a newer
  * edrlake wrote it.
  */
-export async function openCommitLog(store: Store): Promise<CommitLog> {
+export async function openCommitLog(store: Store, follows: 'reader' | 'writer' = 'writer'): Promise<CommitLog> {
   let listed = await listFromCopy(store);
   let { state, checkpointItems } = await load(store, listed);
   let entriesSince = 0;
   let itemsSince = 0;
   let mayBeBehind = false;
+  const newestEntry = watchNewestEntry(store);
   const note = (entry: LogEntry) => {
     entriesSince += 1;
     itemsSince += entry.added.length + entry.removed.length + entry.proofs.length + 1;
@@ -65,6 +69,7 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
   const refresh = async () => {
     for (let group = store.remote === null ? READ_CONCURRENCY : 1; ; ) {
       const read = await readEntries(store, state.version + 1, group);
+      if (read[0] !== undefined && !isLinked(state, read[0])) return another();
       for (const entry of read) {
         // Another caller may have applied it meanwhile.
         if (entry.version <= state.version) continue;
@@ -75,12 +80,23 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
         group = Math.min(2 * group, READ_CONCURRENCY);
         continue;
       }
-      if (read.length > 0 || !(mayBeBehind || (await isVacuumed(store, state.version)))) return state;
+      const newest = read.length > 0 ? 'known' : await newestEntry(state);
+      if (newest === 'another') return another();
+      if (newest === 'known' && (read.length > 0 || !mayBeBehind)) return state;
       mayBeBehind = false;
       const listing = await listLog(store);
-      if ((listing.checkpoints[0] ?? 0) <= state.version) return state;
-      ({ state, checkpointItems } = await load(store, listing));
+      if ((listing.checkpoints[0] ?? 0) > state.version) ({ state, checkpointItems } = await load(store, listing));
+      else if (newest === 'gone' && newestOf(listing) < state.version) return another();
+      else return state;
     }
+  };
+  /** The log is not the one that was followed: an older one was restored, and may have gone on. */
+  const another = async () => {
+    const found = await loadWhole(store);
+    if (follows === 'writer') throw replacedLog(state, found.state);
+    ({ state, checkpointItems } = found);
+    [entriesSince, itemsSince] = [0, 0];
+    return state;
   };
   const checkpoint = async () => {
     await store.put(checkpointPath(state.version), checkpointText(state));
@@ -165,11 +181,31 @@ function inDoubt(entry: LogEntry, failure: unknown): EdrlakeError {
   );
 }
 
-/** Entries are vacuumed oldest first: while the entry of a version exists, none after it was removed unseen. */
-async function isVacuumed(store: Store, version: number): Promise<boolean> {
-  if (version === 0) return true;
-  const [entry] = await store.look([entryPath(version)]);
-  return entry === null;
+/** Whether an entry may follow a state; where another history has the version, `applyEntry` refuses it. */
+function isLinked({ version, commitId }: LakeState, { version: next, previousCommitId }: LogEntry): boolean {
+  // Another caller may have applied it meanwhile.
+  if (next !== version + 1 || commitId === null || previousCommitId === undefined) return true;
+  return previousCommitId === commitId;
+}
+
+/**
+ * Looks whether the newest entry of a state is still in the log, and of the same commit: it is read again where its
+ * file is another one. Entries are vacuumed oldest first: while it exists, none after it was removed unseen.
+ */
+function watchNewestEntry(store: Store): (state: LakeState) => Promise<'known' | 'gone' | 'another'> {
+  let seen = '';
+  return async ({ version, commitId }) => {
+    if (version === 0) return 'gone';
+    const [thing] = await store.look([entryPath(version)]);
+    if (thing == null) return 'gone';
+    const now = `${version} ${commitId} ${thing.bytes} ${thing.changedAtMs}`;
+    if (store.remote !== null || commitId === null || now === seen) return 'known';
+    // One that cannot be read is no other one. Where it is needed, that is an error.
+    const entry = await readEntry(store, version).catch(() => null);
+    if (entry !== null && entry.commitId !== commitId) return 'another';
+    if (entry !== null) seen = now;
+    return 'known';
+  };
 }
 
 /**
@@ -206,6 +242,31 @@ async function load(
     });
   }
   return { state: emptyState(), checkpointItems: 0 };
+}
+
+/** The state of the whole log as it is now. */
+async function loadWhole(store: Store): ReturnType<typeof load> {
+  const listing = await listLog(store);
+  const { state, checkpointItems } = await load(store, listing);
+  for (;;) {
+    const read = await readEntries(store, state.version + 1, READ_CONCURRENCY);
+    for (const entry of read) applyEntry(state, entry);
+    if (read.length < READ_CONCURRENCY) break;
+  }
+  if (state.version < newestOf(listing)) throw holeAfter(state.version, newestOf(listing));
+  return { state, checkpointItems };
+}
+
+function replacedLog(before: LakeState, now: LakeState): EdrlakeError {
+  const { version, commitId } = before;
+  return new EdrlakeError(
+    'LAKE_CORRUPT',
+    `the log is no longer the one that this command has followed to version ${version}, commit ${commitId}`,
+    {
+      context: { version, commitId, newest: now.version },
+      hint: 'An older log was restored meanwhile, so that what was committed before may be lost. Run it again.',
+    },
+  );
 }
 
 function newestOf({ entries, checkpoints }: LogListing): number {

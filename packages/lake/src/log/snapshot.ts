@@ -3,9 +3,10 @@ import type { LoggedLostDay } from '../proofs/lost-days.ts';
 import type { LoggedOtherVersion } from '../proofs/other-versions.ts';
 import type { LoggedRecount } from '../proofs/recounts.ts';
 import type { CommitSummary, IdentityFile, LakeState, LoggedFile } from './lake-state.ts';
+import type { LogPoint } from './log-point.ts';
 
 /** One version of the lake: what a reader that starts now sees, in all tables at once. */
-export interface Snapshot {
+export interface Snapshot extends LogPoint {
   /** Number of commits; 0 for a lake without any. */
   readonly version: number;
   /** null for a lake without a commit. */
@@ -40,6 +41,7 @@ export function snapshotOf(state: LakeState, tableNames: readonly string[]): Sna
   }
   return {
     version: state.version,
+    commitId: state.commitId,
     committedAtMs: state.commits.at(-1)?.committedAtMs ?? null,
     schemaVersion: state.schemaVersion,
     files,

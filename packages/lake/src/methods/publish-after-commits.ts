@@ -10,7 +10,7 @@ export function publishing(source: PublishSource, write: <T>(work: () => Promise
   return {
     publish: (format, options, { signal }) =>
       write(async () => (await load()).publishTables(source, format, options, signal)),
-    publications: async () => (await load()).publicationsOf(source.store, source.directory),
+    publications: async () => (await load()).publicationsOf(source),
   };
 }
 

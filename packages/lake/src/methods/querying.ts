@@ -46,7 +46,10 @@ export function querying(
     store,
     newLimits,
     viewSource,
-    newestVersion: async () => (await log.refresh()).version,
+    newest: async () => {
+      const { version, commitId } = await log.refresh();
+      return { version, commitId };
+    },
     newestFiles: async () => (await log.refresh()).files,
     explain: async (thrown) => explainQueryFailure(thrown, target.directory, (await log.refresh()).files),
   };

@@ -1,5 +1,6 @@
 import { type Dataset, NO_FILTER, SETTLE_LAG_MS } from '@edrlake/core';
 import type { CommitTools } from '../log/commit-context.ts';
+import { isSamePoint } from '../log/log-point.ts';
 import { type Snapshot, snapshotOf } from '../log/snapshot.ts';
 import type { ViewSource } from '../query/views.ts';
 import { type DayCoverage, provenRangesOf, scopeText } from '../verify/coverage.ts';
@@ -29,7 +30,7 @@ export function cachedSnapshot(log: CommitTools['log'], { tables }: Dataset): ()
   let cached: Snapshot | null = null;
   return async () => {
     const state = await log.refresh();
-    if (cached === null || cached.version !== state.version) cached = snapshotOf(state, tableNames);
+    if (cached === null || !isSamePoint(state, cached)) cached = snapshotOf(state, tableNames);
     return cached;
   };
 }

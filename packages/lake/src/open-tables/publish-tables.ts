@@ -1,5 +1,5 @@
 import { TABLE_FORMATS, type TableFormat } from '@edrlake/core';
-import type { Store } from '../storage/store.ts';
+import { isOfLostHistory } from '../log/log-point.ts';
 import { publishDelta } from './delta/delta.ts';
 import { catalogPath, publishDuckLake } from './ducklake/ducklake.ts';
 import { publishIceberg } from './iceberg/iceberg.ts';
@@ -31,6 +31,8 @@ export interface PublicationState {
   readonly format: TableFormat;
   /** The version of the lake that every table shows; null where the first publication did not end. */
   readonly version: number | null;
+  /** Whether the log does not have that version: an older log was restored since. */
+  readonly isOfLostHistory: boolean;
 }
 
 /** The publishing of one lake. */
@@ -72,12 +74,19 @@ export async function publishTables(
 const PUBLISHERS = { delta: publishDelta, iceberg: publishIceberg, ducklake: publishDuckLake } as const;
 
 /** The publications in the lake itself; those in other folders are not known to it. */
-export async function publicationsOf(store: Store, directory: string): Promise<PublicationState[]> {
+export async function publicationsOf({
+  store,
+  log,
+  directory,
+}: Pick<PublishSource, 'store' | 'log' | 'directory'>): Promise<PublicationState[]> {
   const home = tableHome(store, directory, null);
   const found: PublicationState[] = [];
   for (const format of TABLE_FORMATS) {
     const publication = await readPublication(home, format);
-    if (publication !== null) found.push({ format, version: publication.version });
+    if (publication === null) continue;
+    const { version, commitId = null } = publication;
+    const isOther = version !== null && isOfLostHistory(await log.refresh(), { version, commitId });
+    found.push({ format, version, isOfLostHistory: isOther });
   }
   return found;
 }

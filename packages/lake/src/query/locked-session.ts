@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { quoteFile, quoteName, quoteText, rowsOf, sum } from '@edrlake/core';
+import type { LogPoint } from '../log/log-point.ts';
 import {
   type CopiesOnly,
   directFailure,
@@ -21,7 +22,7 @@ import { createViews, showsVersion, type ViewSource } from './views.ts';
 export interface Statement {
   readonly sql: string;
   /** The version of the lake that was chosen. */
-  readonly version: number;
+  readonly point: LogPoint;
   /** Absolute paths of files outside the lake that it may write. */
   readonly paths: readonly string[];
   /** Files of object stores are read as copies, although the user left the choice; null: as the user prefers. */
@@ -50,7 +51,7 @@ interface OpenedViews {
 export async function openLocked(target: QueryTarget, statement: Statement): Promise<LockedSession> {
   const limits = target.newLimits();
   const { parts } = target;
-  const viewFile = parts === undefined ? await openViewFile(target, statement.version, limits) : null;
+  const viewFile = parts === undefined ? await openViewFile(target, statement.point, limits) : null;
   const { session, plans, addresses } = viewFile ?? (await openInMemory(target, statement, limits));
   try {
     // DuckDB compares the path of a data file as the view spells it, where `[` and `*` of the lake's path are escaped.
@@ -99,14 +100,14 @@ function readsOf(plans: readonly ReadingPlan[]): QueryReads | null {
   };
 }
 
-async function openViewFile(target: QueryTarget, version: number, limits: DuckDbLimits): Promise<OpenedViews | null> {
+async function openViewFile(target: QueryTarget, point: LogPoint, limits: DuckDbLimits): Promise<OpenedViews | null> {
   if (target.store.remote !== null) return null;
   const path = join(target.directory, VIEW_FILE);
   if (!existsSync(path)) return null;
   // Damaged, or locked by a shell that has it open for writing: it is only a cache.
   const session = await openDuckDb(path, limits).catch(() => null);
   if (session === null) return null;
-  if (await showsVersion(session.connection, target.store, version)) return { session, plans: [], addresses: [] };
+  if (await showsVersion(session.connection, target.store, point)) return { session, plans: [], addresses: [] };
   session.close();
   return null;
 }

@@ -1,3 +1,4 @@
+import type { LogPoint } from '../log/log-point.ts';
 import type { DuckDbLimits } from '../storage/duckdb.ts';
 import type { QueryReads, Store } from '../storage/store.ts';
 import type { ViewSource } from './views.ts';
@@ -18,7 +19,7 @@ export interface QueryTarget {
   readonly newLimits: () => DuckDbLimits;
   /** What the newest version shows; called only where `lake.duckdb` is behind. */
   readonly viewSource: () => Promise<ViewSource>;
-  readonly newestVersion: () => Promise<number>;
+  readonly newest: () => Promise<LogPoint>;
   /** The data files of the newest version, by path. */
   readonly newestFiles: () => Promise<ReadonlyMap<string, unknown>>;
   /** Explains a failure over a file of the lake; returns any other error as it is. */

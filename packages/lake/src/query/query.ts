@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { EdrlakeError, errnoOf, interruptOn, quoteText } from '@edrlake/core';
+import { isSamePoint, type LogPoint } from '../log/log-point.ts';
 import { type CopiesOnly, DirectReadFailure } from '../reading/direct-reading.ts';
 import { leftOnAbort } from '../reading/left-on-abort.ts';
 import { prepareReading } from '../reading/read-only-statement.ts';
@@ -50,8 +51,8 @@ export interface RunningQuery {
 
 /** Starts one statement on a DuckDB of its own, which is closed after the last chunk. */
 export function startQuery(target: QueryTarget, sql: string, { signal, onReads }: QueryOptions): Promise<RunningQuery> {
-  return againWhereItHelps(target, signal, async (version, copiesOnly) => {
-    const started = startOnVersion(target, { sql, version, paths: [], copiesOnly }, signal);
+  return againWhereItHelps(target, signal, async (point, copiesOnly) => {
+    const started = startOnVersion(target, { sql, point, paths: [], copiesOnly }, signal);
     const { reads, ...running } = await leftOnAbort(started, signal, (late) => late.end());
     if (reads !== null) onReads?.(reads);
     return running;
@@ -65,17 +66,17 @@ export function startQuery(target: QueryTarget, sql: string, { signal, onReads }
 async function againWhereItHelps<T>(
   target: QueryTarget,
   signal: AbortSignal | undefined,
-  work: (version: number, copiesOnly: CopiesOnly | null) => Promise<T>,
+  work: (point: LogPoint, copiesOnly: CopiesOnly | null) => Promise<T>,
 ): Promise<T> {
   let copiesOnly: CopiesOnly | null = null;
   for (let attempt = 1; ; attempt += 1) {
     refuseAborted(signal);
-    const version = await target.newestVersion();
+    const point = await target.newest();
     try {
-      return await work(version, copiesOnly);
+      return await work(point, copiesOnly);
     } catch (thrown) {
       if (signal?.aborted) throw queryError(thrown, signal);
-      const wasOvertaken = attempt < START_ATTEMPTS && (await target.newestVersion()) !== version;
+      const wasOvertaken = attempt < START_ATTEMPTS && !isSamePoint(point, await target.newest());
       if (wasOvertaken) continue;
       const isOverHttpfs = thrown instanceof DirectReadFailure && copiesOnly === null;
       if (!isOverHttpfs || demandsHttpfs(target)) throw await explained(target, thrown, signal);
@@ -176,8 +177,8 @@ export async function exportParquet(
   const { path, isReplaceable } = await outputTarget(file);
   const partial = isReplaceable ? `${path}.partial` : join(tmpdir(), `edrlake-${randomUUID()}.parquet`);
   try {
-    const rowCount = await againWhereItHelps(target, signal, async (version, copiesOnly) => {
-      const statement = { sql, version, paths: [partial], copiesOnly };
+    const rowCount = await againWhereItHelps(target, signal, async (point, copiesOnly) => {
+      const statement = { sql, point, paths: [partial], copiesOnly };
       const copied = await leftOnAbort(copyToParquet(target, statement, partial, signal), signal);
       if (copied.reads !== null) onReads?.(copied.reads);
       return copied.rowCount;

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { closeAfter, EdrlakeError, errnoOf, isDiskError, quoteText, sum, syncPath } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
+import { isSamePoint, type LogPoint } from '../log/log-point.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { errnoInWords, isDataFileError, messageOf } from '../storage/file-errors.ts';
 import { FOLDERS, VIEW_FILE } from '../storage/layout.ts';
@@ -52,7 +53,7 @@ export function keepViews(
       firstFailure = null;
       onStep('views-written');
       // Two writers may rename in the wrong order: the later one checks again.
-      if ((await log.refresh()).version === views.snapshot.version) return;
+      if (isSamePoint(await log.refresh(), views.snapshot)) return;
     }
   };
   return {
@@ -61,9 +62,10 @@ export function keepViews(
       if (filesRemoved > 0 || files.size > filesShown * 1.25) await write();
     },
     refresh: async () => {
-      const { version, files } = await log.refresh();
+      const { version, commitId, files } = await log.refresh();
+      const point = { version, commitId };
       const isCurrent =
-        (await areProofsOf(store, version)) && (await isViewFileOf({ store, connection: await connect() }, version));
+        (await areProofsOf(store, point)) && (await isViewFileOf({ store, connection: await connect() }, point));
       if (isCurrent) filesShown = files.size;
       else await write();
     },
@@ -99,7 +101,7 @@ export function dropViews(
       if (filesRemoved > 0 && store.remote === null) await write();
     },
     refresh: async () => {
-      if (isBehind || !(await areProofsOf(store, (await log.refresh()).version))) await write();
+      if (isBehind || !(await areProofsOf(store, await log.refresh()))) await write();
     },
   };
 }
@@ -213,13 +215,13 @@ async function attached<T>(
  */
 export async function isViewFileOf(
   { store, connection }: Pick<CommitContext, 'store' | 'connection'>,
-  version: number,
+  point: LogPoint,
   anywhere = false,
 ): Promise<boolean> {
   try {
     const path = quoteText(store.locate(VIEW_FILE));
     const place = anywhere ? null : store;
-    const isShown = (name: string) => showsVersion(connection, place, version, `${name}.main.`);
+    const isShown = (name: string) => showsVersion(connection, place, point, `${name}.main.`);
     return await attached(connection, path, isShown, ' (READ_ONLY)');
   } catch {
     // Missing, unreadable, or held by another process: replacing it is safe for both.

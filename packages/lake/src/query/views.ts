@@ -8,6 +8,7 @@ import {
   type TableSpec,
   type TimeRange,
 } from '@edrlake/core';
+import { isSamePoint, type LogPoint } from '../log/log-point.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isEventTable, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
 import { PROCESS_EDGES, PROCESS_EDGES_MEANING, processEdgesSql } from '../reading/process-view.ts';
@@ -17,7 +18,7 @@ import type { ViewPlace } from '../storage/view-place.ts';
 import { type DayCoverage, scopeText } from '../verify/coverage.ts';
 
 /** The form of the views; a `lake.duckdb` of another number is rewritten. */
-const VIEW_FORMAT = 8;
+const VIEW_FORMAT = 9;
 
 /** What the views are created from. */
 export interface ViewSource {
@@ -187,6 +188,7 @@ function derivedTables({ snapshot, coverage, reader, huntMatches }: ViewSource):
       name: 'lake_info',
       columns: [
         ['version', 'BIGINT'],
+        ['commit_id', 'VARCHAR'],
         ['location', 'VARCHAR'],
         ['view_format', 'BIGINT'],
         ['is_hunted', 'BOOLEAN'],
@@ -194,6 +196,7 @@ function derivedTables({ snapshot, coverage, reader, huntMatches }: ViewSource):
       rows: [
         {
           version: snapshot.version,
+          commit_id: snapshot.commitId,
           location: reader.store.address,
           view_format: VIEW_FORMAT,
           is_hunted: huntMatches !== null,
@@ -246,16 +249,17 @@ function windowsTable({ proofs }: Snapshot): DerivedTable {
 export async function showsVersion(
   connection: DuckDBConnection,
   store: Store | null,
-  version: number,
+  point: LogPoint,
   prefix = '',
 ): Promise<boolean> {
   try {
-    const columns = 'version, location, view_format, is_hunted';
+    const columns = 'version, commit_id, location, view_format, is_hunted';
     const [row] = await rowsOf(connection, `SELECT ${columns} FROM ${prefix}lake_info`);
     const isOfThisForm = Number(row?.view_format) === VIEW_FORMAT;
     const isHere =
       store === null || (row?.location === store.address && row.is_hunted === (await hasStandingHunts(store)));
-    return isOfThisForm && isHere && Number(row?.version) === version;
+    const shown = { version: Number(row?.version), commitId: (row?.commit_id as string | undefined) ?? null };
+    return isOfThisForm && isHere && isSamePoint(point, shown);
   } catch {
     return false;
   }

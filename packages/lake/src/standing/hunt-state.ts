@@ -41,6 +41,8 @@ export interface HuntState {
   readonly matchSum: number;
   /** The newest version of the lake whose files were looked at. */
   readonly version: number;
+  /** Of that version; absent where an older edrlake wrote the document. */
+  readonly commitId?: string | null;
   /** Data files of that version that could not be read. */
   readonly pending: number;
   readonly lists: readonly ListState[];

@@ -5,6 +5,7 @@ import { fewerFiles, huntedTables } from '../hunt/hunted-tables.ts';
 import type { Indicator } from '../indicators/indicator.ts';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
+import { isSamePoint } from '../log/log-point.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isEventTable, partitionDay, tableNamed } from '../log/table-rows.ts';
 import { damagedFiles } from '../storage/checksum.ts';
@@ -77,7 +78,7 @@ export async function keepHunts(
 }
 
 function isCurrent(state: HuntState, snapshot: Snapshot): boolean {
-  return state.version === snapshot.version && state.pending === 0;
+  return isSamePoint(snapshot, state) && state.pending === 0;
 }
 
 async function nextState(
@@ -123,7 +124,8 @@ async function nextState(
   context.onStep('matches-written');
   const looked = [...known, ...files.fresh.filter((file) => !files.unsure.has(file))];
   return {
-    ...{ format: 1, generation, version: snapshot.version, pending: files.all - looked.length },
+    ...{ format: 1, generation, version: snapshot.version, commitId: snapshot.commitId },
+    pending: files.all - looked.length,
     ...written,
     lists: await listStates(connection, lists),
     reported: before?.reported ?? { command: 0, hook: 0 },

@@ -28,9 +28,10 @@ export function uniteLakes(lakes: readonly [NamedLake, ...NamedLake[]]): UnitedL
   const target: QueryTarget = {
     ...first.lake.queryTarget,
     parts,
-    newestVersion: async () => {
-      const versions = await Promise.all(parts.map((part) => part.target.newestVersion()));
-      return sum(versions, (version) => version);
+    newest: async () => {
+      const points = await Promise.all(parts.map((part) => part.target.newest()));
+      const commits = points.map(({ commitId }) => commitId ?? '').join(' ');
+      return { version: sum(points, ({ version }) => version), commitId: commits };
     },
     explain: async (thrown) => {
       let explained = thrown;

@@ -11,6 +11,7 @@ import {
 } from '@edrlake/core';
 import { sumDigests } from '../log/content-digest.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
+import { isSamePoint, type LogPoint } from '../log/log-point.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isEventTable, partitionDay } from '../log/table-rows.ts';
 import { FOLDERS, proofPath } from '../storage/layout.ts';
@@ -58,6 +59,8 @@ export interface ProofDocument {
 /** `_proof/index.json`: the version that the documents show, and the CRC-32 of the text of each. */
 export interface ProofIndex {
   readonly version: number;
+  /** Absent where an older edrlake wrote it. */
+  readonly commitId?: string | null;
   readonly documents: Readonly<Record<Day, { readonly crc32: string; readonly content: string }>>;
 }
 
@@ -72,9 +75,12 @@ const AT_ONCE = 16;
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`
  */
 export async function writeProofDocuments(store: Store, source: ProofSource): Promise<void> {
-  const { version } = source.snapshot;
-  const known = await readProofIndex(store);
-  const present = await presentDocuments(store, known);
+  const { version, commitId } = source.snapshot;
+  const found = await readProofIndex(store);
+  // Documents of a history that was lost may name versions that are still to come.
+  const isOfThis = found === null || found.version < version || isSamePoint(source.snapshot, found);
+  const known = isOfThis ? found : null;
+  const present = await presentDocuments(store, found);
   const documents: Record<Day, ProofIndex['documents'][Day]> = {};
   const changed: { readonly path: string; readonly text: string }[] = [];
   for (const document of documentsOf(source)) {
@@ -92,7 +98,7 @@ export async function writeProofDocuments(store: Store, source: ProofSource): Pr
   for (let first = 0; first < changed.length; first += AT_ONCE) {
     await Promise.all(changed.slice(first, first + AT_ONCE).map(({ path, text }) => store.put(path, text)));
   }
-  const index: ProofIndex = { version, documents };
+  const index: ProofIndex = { version, commitId, documents };
   await store.put(INDEX, JSON.stringify(index));
   const gone = [...present].filter((name) => DOCUMENT_NAME.test(name) && documents[name.slice(0, 10)] === undefined);
   for (const name of gone) await store.remove(`${FOLDERS.proof}/${name}`);
@@ -107,9 +113,9 @@ async function presentDocuments(store: Store, index: ProofIndex | null): Promise
 }
 
 /** Whether the documents show the version, and all of them are there. */
-export async function areProofsOf(store: Store, version: number): Promise<boolean> {
+export async function areProofsOf(store: Store, point: LogPoint): Promise<boolean> {
   const index = await readProofIndex(store);
-  if (index === null || index.version !== version) return false;
+  if (index === null || !isSamePoint(point, index)) return false;
   const present = await presentDocuments(store, index);
   return Object.keys(index.documents).every((day) => present.has(nameOf(day)));
 }

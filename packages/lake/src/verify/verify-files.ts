@@ -2,6 +2,7 @@ import { type Day, dayOf, sum, type TimeRange } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import { type Content, contentOf, sumDigests } from '../log/content-digest.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import { isSamePoint } from '../log/log-point.ts';
 import { isEventTable, partitionDay, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { sumFile } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
@@ -77,12 +78,15 @@ export async function verifyFiles(
   const current = [...verified.values()].filter(({ file }) => files.has(file.path));
   const report = reportOf(current, version);
   const index = await readProofIndex(context.store);
-  if (index === null || index.version !== version) return { ...report, proofVersion: index?.version ?? null };
+  // Documents of the same number and of another commit are of no version of this log.
+  if (index === null || !isSamePoint(state, index)) {
+    return { ...report, proofVersion: index === null || index.version === version ? null : index.version };
+  }
   const days = Object.keys(index.documents).filter((day) => isDayIn(day, range));
   const found: FileFinding[] = [];
   for (const day of days) found.push(...(await compareWithProof(context, index, day, state, report.days)));
   // Another writer may be about to write the documents of the next version.
-  if ((await readProofIndex(context.store))?.version !== version) return report;
+  if (!isSamePoint(state, await readProofIndex(context.store))) return report;
   const known = new Set(report.findings.map(({ path }) => path));
   const findings = [...report.findings, ...found.filter(({ path }) => !known.has(path))].sort(byDayAndPath);
   return { ...report, proofVersion: version, findings };

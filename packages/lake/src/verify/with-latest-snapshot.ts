@@ -1,6 +1,7 @@
 import type { CommitContext, CommitTools } from '../log/commit-context.ts';
 import { readFooters } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import { isSamePoint } from '../log/log-point.ts';
 import { type Snapshot, snapshotOf } from '../log/snapshot.ts';
 import { explainFileError, isFileError } from '../storage/file-errors.ts';
 
@@ -33,7 +34,7 @@ export async function withLatestSnapshot<T>(
       const { files } = await context.log.refresh();
       if (lost.every(({ path }) => files.has(path))) return value;
     } catch (thrown) {
-      const isOvertaken = (await context.log.refresh()).version !== snapshot.version;
+      const isOvertaken = !isSamePoint(snapshot, await context.log.refresh());
       if (!isOvertaken || attempt === MAX_ATTEMPTS) throw explainFileError(thrown);
     }
   }

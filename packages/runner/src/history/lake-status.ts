@@ -4,8 +4,10 @@ import {
   type DayCoverage,
   type HuntState,
   type IndexState,
+  isOfLostHistory,
   type Lake,
   type ListState,
+  type LogPoint,
   type LoggedFile,
   lookAtLeases,
   type ObjectCosts,
@@ -78,6 +80,8 @@ export interface LakeStatus {
 
 /** How far standing hunts have come, and what they have found. */
 export interface StandingStatus extends Pick<HuntState, 'version' | 'pending'> {
+  /** Whether the log does not have that version: an older log was restored since. */
+  readonly isOfLostHistory: boolean;
   /** By name. */
   readonly lists: readonly (Pick<ListState, 'name' | 'matches' | 'hosts' | 'foundAtMs'> & {
     readonly indicators: number;
@@ -133,7 +137,7 @@ export async function readLakeStatus(
     horizon: await readHorizon(lake),
     publications: await lake.publications(),
     valueIndex: await lake.valueIndex(),
-    standingHunts: await standingStatus(lake),
+    standingHunts: await standingStatus(lake, snapshot),
     quiet: await readQuiet(lake, { snapshot, lines: days, followedUntilMs: settled?.endMs ?? null, nowMs }),
     objectStore: await lake.objectCosts(),
     budget: budget === null ? null : { requestsLeft: budget.requestsLeft, ...budget.limit },
@@ -155,12 +159,13 @@ function tableStatus(table: string, files: readonly LoggedFile[]): TableStatus {
 }
 
 /** Reads one document of the lake. @returns null where no list is hunted */
-async function standingStatus(lake: Pick<Lake, 'standingHunts'>): Promise<StandingStatus | null> {
+async function standingStatus(lake: Pick<Lake, 'standingHunts'>, snapshot: LogPoint): Promise<StandingStatus | null> {
   const state = await lake.standingHunts();
   if (state === null || state.lists.length === 0) return null;
   const lists = state.lists.map(({ name, indicators, matches, hosts, foundAtMs }) => ({
     ...{ name, indicators: indicators.length, matches, hosts, foundAtMs },
   }));
   const matches = sum(lists, (list) => list.matches);
-  return { version: state.version, pending: state.pending, lists, matches };
+  const { version, pending } = state;
+  return { version, pending, isOfLostHistory: isOfLostHistory(snapshot, state), lists, matches };
 }

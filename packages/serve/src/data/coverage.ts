@@ -60,9 +60,9 @@ function quietOf({ quiet }: LakeStatus): CoverageDocument['quiet'] {
 
 function huntsOf({ standingHunts }: LakeStatus): CoverageDocument['hunts'] {
   if (standingHunts === null) return null;
-  const { version, pending } = standingHunts;
+  const { version, pending, isOfLostHistory } = standingHunts;
   const lists = standingHunts.lists.map(({ foundAtMs, ...list }) => ({ ...list, foundAt: isoOrNull(foundAtMs) }));
-  return { version, pending, lists };
+  return { version, pending, isOfLostHistory, lists };
 }
 
 /** What decides which command puts a day right. */

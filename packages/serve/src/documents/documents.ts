@@ -46,6 +46,8 @@ export interface HuntsLine {
   /** The version that was looked at, and data files of it that could not be. */
   readonly version: number;
   readonly pending: number;
+  /** Whether the log does not have that version: an older log was restored since. */
+  readonly isOfLostHistory: boolean;
   readonly lists: readonly {
     readonly name: string;
     readonly indicators: number;

@@ -31,14 +31,15 @@ export function createLive({ lake, clock }: PageContext, stopped: AbortSignal): 
   };
   const state = async () => {
     const runs = await runsFingerprint(join(lake.directory, '_runs'));
-    return { runs, version: (await lake.snapshot()).version };
+    const { version, commitId } = await lake.snapshot();
+    return { runs, version, commit: `${version} ${commitId}` };
   };
   const look = async () => {
     let last: Awaited<ReturnType<typeof state>> | null = null;
     for (let looks = 1; watchers.size > 0 && !stopped.aborted; looks += 1) {
       // A look that fails, such as over a network that is gone for a moment, is made again.
       const now = await state().catch(() => last);
-      if (now !== null && last !== null && (now.runs !== last.runs || now.version !== last.version)) {
+      if (now !== null && last !== null && (now.runs !== last.runs || now.commit !== last.commit)) {
         tell(`event: change\ndata: ${JSON.stringify({ version: now.version, runs: now.runs !== last.runs })}\n\n`);
       } else if (looks % BEAT_LOOKS === 0) tell(': beat\n\n');
       last = now;

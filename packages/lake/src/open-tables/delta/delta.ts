@@ -47,7 +47,7 @@ export async function publishDelta(tools: PublishTools): Promise<Published> {
     return commitOf((await tools.store.read(path)) ?? '');
   };
   const plan = await planPublication(tools, 'delta', { versions: entries, commitOf: commitAt }, false);
-  const { claim, history, newest, live, removedBy } = plan;
+  const { claim, history, newest, commitId, live, removedBy } = plan;
   const files = new Map(history.firstFiles);
   let written = 0;
   let { firstVersion } = claim;
@@ -72,7 +72,7 @@ export async function publishDelta(tools: PublishTools): Promise<Published> {
     if (isWritten) written += 1;
     before = version;
   }
-  await completePublication(home, 'delta', { ...claim, firstVersion, version: newest });
+  await completePublication(home, 'delta', { ...claim, firstVersion, version: newest, commitId });
   return { version: newest, firstVersion, written };
 }
 

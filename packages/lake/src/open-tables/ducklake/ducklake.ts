@@ -78,7 +78,8 @@ async function publishOnce(tools: PublishTools): Promise<Published> {
   });
   const { written, isChanged, firstVersion } = value;
   if (isChanged) await store.put(path, bytes);
-  await completePublication(home, 'ducklake', { ...plan.claim, firstVersion, version: plan.newest });
+  const { claim, newest, commitId } = plan;
+  await completePublication(home, 'ducklake', { ...claim, firstVersion, version: newest, commitId });
   return { version: plan.newest, firstVersion, written };
 }
 

@@ -68,7 +68,8 @@ export async function publishIceberg(tools: PublishTools): Promise<Published> {
     isWritten ||= done.isWritten;
     if (table.name === EVENTS) firstVersion = done.firstVersion ?? plan.newest;
   }
-  await completePublication(home, 'iceberg', { ...plan.claim, firstVersion, version: plan.newest });
+  const { claim, newest, commitId } = plan;
+  await completePublication(home, 'iceberg', { ...claim, firstVersion, version: newest, commitId });
   return {
     version: plan.newest,
     firstVersion,

@@ -16,6 +16,8 @@ export interface Plan {
   readonly history: History;
   /** The version of the lake that all tables will show. */
   readonly newest: number;
+  /** Of that version; null where an older edrlake did not record it. */
+  readonly commitId: string | null;
   /** The files of that version. */
   readonly live: ReadonlyMap<string, LoggedFile>;
   /** Which version removed a file, for files that are not in the newest version. */
@@ -45,7 +47,7 @@ export async function planPublication(
   const restarts = known === null || isAnew;
   const behind = tables.map(({ name }) => shown.versions.get(name) ?? (known?.firstVersion ?? 0) - 1);
   const read = await readHistory(store, log, restarts ? -1 : Math.min(...behind));
-  const newest = read.versions.at(-1)?.version ?? read.first.version;
+  const { version: newest, commitId } = read.versions.at(-1) ?? read.first;
   const [ahead] = [...shown.versions].sort((a, b) => b[1] - a[1]);
   if (ahead !== undefined) {
     const [table, version] = ahead;
@@ -59,6 +61,7 @@ export async function planPublication(
     claim,
     history,
     newest,
+    commitId,
     live: startingAt(history, newest).firstFiles,
     removedBy: new Map(
       history.versions.flatMap(({ version, removed }) => removed.map(({ path }) => [path, version] as const)),

@@ -44,6 +44,8 @@ export interface Publication {
   readonly firstVersion: number;
   /** All tables show at least this version of the lake; null before the first time that all did. */
   readonly version: number | null;
+  /** Of that version; absent before the first time, and where an older edrlake wrote it. */
+  readonly commitId?: string | null;
   /** From which the ids of the tables are made. */
   readonly origin: string;
   readonly createdAtMs: number;
@@ -82,7 +84,8 @@ export async function claimPublication(
 /** Says that all tables show a version. */
 export async function completePublication(home: TableHome, format: TableFormat, done: Publication): Promise<void> {
   const before = await readPublication(home, format);
-  if (before?.version === done.version && before.firstVersion === done.firstVersion) return;
+  const isSame = before?.version === done.version && (before?.commitId ?? null) === (done.commitId ?? null);
+  if (isSame && before?.firstVersion === done.firstVersion) return;
   await home.store.put(publicationPath(home, format), `${JSON.stringify(done)}\n`);
 }
 

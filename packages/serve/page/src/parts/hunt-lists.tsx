@@ -10,7 +10,7 @@ interface HuntListsProps {
 }
 
 /** Lists that are always hunted, and what of the lake they have not seen. */
-export function HuntLists({ hunts: { lists, version, pending }, data }: HuntListsProps) {
+export function HuntLists({ hunts: { lists, version, pending, isOfLostHistory }, data }: HuntListsProps) {
   return (
     <>
       <Table
@@ -24,6 +24,7 @@ export function HuntLists({ hunts: { lists, version, pending }, data }: HuntList
           { title: 'newest found', cell: ({ foundAt }) => (foundAt === null ? '–' : ago(foundAt, data.now)) },
         ]}
       />
+      {isOfLostHistory && <p class="soft small">Of a lost version {countText(version)} of the lake</p>}
       {version < data.version && <p class="soft small">Looked at up to version {countText(version)}</p>}
       {pending > 0 && <p class="soft small">{nounText(pending, 'file')} could not be looked at</p>}
     </>
