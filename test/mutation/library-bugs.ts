@@ -78,8 +78,16 @@ export const LIBRARY: readonly PlantedBug[] = [
     name: 'equal-numbers-for-lost-events',
     effect: 'calls a day equal that lost events, because the API has as many others by now, and never repairs it',
     file: 'packages/runner/src/reconcile/reconcile.ts',
-    find: 'if (hasLoss || lostFiles',
-    replace: 'if (lostFiles',
+    find: 'if (hasLoss) return isOfType',
+    replace: 'if (hasLoss && isOfType) return isOfType',
+    tests: ['packages/runner/test/comparisons.outdated.test.ts'],
+  },
+  {
+    name: 'equal-types-for-lost-events',
+    effect: 'calls each type of a day equal that has lost events of types that are not known',
+    file: 'packages/runner/src/reconcile/reconcile.ts',
+    find: "if (hasLoss) return isOfType && difference >= 0 ? 'unverified' : 'missing';",
+    replace: "if (hasLoss && !isOfType) return 'missing';",
     tests: ['packages/runner/test/comparisons.outdated.test.ts'],
   },
   {

@@ -53,6 +53,15 @@ describe('a comparison in words', () => {
     expect(reconcileText(view([LATE], { repair: nothing }), 80)).toContain('Next: edrlake backfill');
   });
 
+  it('names days that have lost events beside a table of types', () => {
+    const ofType = { ...MATCH, eventType: 'FILE', whenFetched: null, verdict: 'unverified', lossOfDay: true } as const;
+    const text = reconcileText(view([ofType, { ...ofType, eventType: 'MUTEX' }], { by: 'type' }), 80);
+    expect(text).toContain('Lost events of types that are not known: 2026-11-20. No type of such a day matches.');
+    expect(text).toContain('0 of 2 lines match: 2 unverified. 2 requests.');
+    const two = view([ofType, { ...ofType, day: '2026-11-21' }], { by: 'type' });
+    expect(reconcileText(two, 80)).toContain('2026-11-20 and 1 more day. No');
+  });
+
   it('has one word for each verdict', () => {
     expect(verdictText(MATCH)).toBe('match');
     expect(verdictText({ ...MATCH, difference: 7 })).toBe('match, 7 kept');

@@ -78,6 +78,13 @@ it('a day that lost events is not equal because the API has as many others by no
     await exportRange(ends, late, OPTIONS, services());
     const days = await reconcile(ends, { range: WEEK, by: 'day' }, services());
     expect(days[0]).toMatchObject({ verdict: 'missing', difference: 0 });
+    const byType = await reconcile(ends, { range: WEEK, by: 'type' }, services());
+    for (const { day: on, verdict, difference, lossOfDay } of byType) {
+      const isLossy = on === days[0]?.day;
+      expect(verdict).toBe(isLossy ? (difference < 0 ? 'missing' : 'unverified') : 'match');
+      expect(lossOfDay ?? false).toBe(isLossy);
+    }
+    expect(byType.some(({ verdict }) => verdict === 'unverified')).toBe(true);
     await repair(ends, days, OPTIONS, services());
     expect(await compare(stage)).toEqual(Array(7).fill('match'));
     expect(await daysOf(lake)).toMatchObject({ complete: 7 });

@@ -28,10 +28,18 @@ export function reconcileText(view: ReconcileView, width: number): string {
   if (days.length > SHOWN_DAYS && hidden > 0)
     parts.push(`… ${countText(hidden)} more that differ, --json lists all`, '');
   parts.push(`${sumText(days, by)} ${nounText(requests, 'request')}.`);
+  const short = [...new Set(days.flatMap(({ day, lossOfDay }) => (lossOfDay ? [day] : [])))];
+  if (short.length > 0) parts.push('', lossText(short));
   const lost = new Set(differing.flatMap(({ lostFiles }) => lostFiles));
   if (lost.size > 0) parts.push('', `${nounText(lost.size, 'data file')} gone or broken, such as ${[...lost][0]}`);
   if (differing.length > 0) parts.push('', ...nextLines(differing, view.repair !== null));
   return `${parts.join('\n')}\n`;
+}
+
+/** Days that have lost events, beside a table of types: it is not known which types these are of. */
+function lossText(days: readonly string[]): string {
+  const more = days.length > 1 ? ` and ${nounText(days.length - 1, 'more day')}` : '';
+  return `Lost events of types that are not known: ${days[0]}${more}. No type of such a day matches.`;
 }
 
 function linesText(days: readonly ReconciledDay[], by: ReconcileView['by'], width: number): string {

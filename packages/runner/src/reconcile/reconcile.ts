@@ -26,7 +26,7 @@ import { type DifferingRange, differingRanges } from './diff-ranges.ts';
  * - `rejected`: all records are there, but too many could not become rows.
  * - `duplicate`: an id is stored more than once.
  * - `unverified`: the API has events of a day that was never fetched, or its count does not add up with those of the
- * neighbouring days.
+ * neighbouring days; or, of a type with equal numbers, the day has lost events of types that are not known.
  */
 export type DayVerdict = 'match' | 'rejected' | 'late' | 'missing' | 'duplicate' | 'unverified';
 
@@ -46,6 +46,8 @@ export interface ReconciledDay {
   /** Distinct ids among the rows. */
   readonly distinctIds: number;
   readonly lostFiles: readonly string[];
+  /** Only by type: the day holds fewer events than it once did, and of which types is not known. */
+  readonly lossOfDay?: true;
   readonly verdict: DayVerdict;
   /** Events of the lake minus events of the API. */
   readonly difference: number;
@@ -77,6 +79,7 @@ export async function reconcile(
   const inspected = await lake.inspectDays(range, request.by);
   const fetched = (await lake.coverage(range)).filter(({ scope }) => scope === 'all');
   const lossDays = new Set((await lake.snapshot()).losses.map(({ day }) => day));
+  const heldOn = recordsByDay(inspected);
   const lines: ReconciledDay[] = [];
   for (const eventType of request.by === 'type' ? await typesOf(source, range, inspected, services.signal) : [null]) {
     const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
@@ -88,8 +91,8 @@ export async function reconcile(
         eventType,
       );
       return days.map((day, position) => {
-        const known = eventType === null ? (lineOn(fetched, day) ?? null) : null;
-        const hasLoss = eventType === null && lossDays.has(day);
+        const known = lineOn(fetched, day) ?? null;
+        const hasLoss = lossDays.has(day) || (eventType !== null && isShort(heldOn.get(day) ?? 0, known));
         const counted = counts.get(day) ?? 0;
         const countedTwice = Math.min(counted, twice[position] ?? 0);
         return judge(
@@ -116,18 +119,38 @@ function judge(
   stored: InspectedDay | undefined,
 ): ReconciledDay {
   const { known, hasLoss } = about;
+  const isOfType = counted.eventType !== null;
   const { rowCount = 0, rejectedCount = 0, distinctIds = 0, lostFiles = [] } = stored ?? {};
-  const whenFetched = known?.counted ?? null;
+  // Proofs have no types.
+  const whenFetched = isOfType ? null : (known?.counted ?? null);
   // A reject without a readable time has no day in the files; its proof counts it on the first day of its window.
-  const inLake = rowCount + rejectedCount + (known?.undated ?? 0);
+  const inLake = rowCount + rejectedCount + (isOfType ? 0 : (known?.undated ?? 0));
   const difference = inLake - counted.inApi;
   const verdict = (): DayVerdict => {
     if (distinctIds < rowCount) return 'duplicate';
-    if (hasLoss || lostFiles.length > 0 || (whenFetched !== null && inLake < whenFetched)) return 'missing';
-    if (difference >= 0) return known?.verdict === 'rejected' ? 'rejected' : 'match';
+    if (lostFiles.length > 0 || (whenFetched !== null && inLake < whenFetched)) return 'missing';
+    // Equal numbers of a type do not show that the day has lost no event of it.
+    if (hasLoss) return isOfType && difference >= 0 ? 'unverified' : 'missing';
+    const isRejected = known?.verdict === 'rejected' && (!isOfType || rejectedCount > 0);
+    if (difference >= 0) return isRejected ? 'rejected' : 'match';
     return whenFetched === null && inLake === 0 ? 'unverified' : 'late';
   };
-  return { ...counted, whenFetched, inLake, distinctIds, lostFiles, verdict: verdict(), difference };
+  const found = { ...counted, whenFetched, inLake, distinctIds, lostFiles, verdict: verdict(), difference };
+  return isOfType && hasLoss ? { ...found, lossOfDay: true } : found;
+}
+
+/** Whether a day holds fewer records of all types together than were counted when it was fetched. */
+function isShort(held: number, known: DayCoverage | null): boolean {
+  return known !== null && known.counted !== null && held + known.undated < known.counted;
+}
+
+/** Rows and rejects of each day, of all types together. */
+function recordsByDay(inspected: readonly InspectedDay[]): ReadonlyMap<Day, number> {
+  const held = new Map<Day, number>();
+  for (const { day, rowCount, rejectedCount } of inspected) {
+    held.set(day, (held.get(day) ?? 0) + rowCount + rejectedCount);
+  }
+  return held;
 }
 
 /**
