@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -48,6 +48,21 @@ describe('a gateway that nothing names', () => {
     ],
   ])('is to be written into the configuration %j', async (config, args, advice) => {
     expect(await planIn(config, args)).toContain(advice);
+  });
+});
+
+describe('a gateway that cannot be', () => {
+  it.each([
+    [['run', 'nightly'], ['--platform', 'US9'], 'unknown platform "US9". Did you mean US1? [CONFIG_INVALID]'],
+    [['schedule', 'nightly'], ['--platform', 'US9'], 'unknown platform "US9". Did you mean US1? [CONFIG_INVALID]'],
+    [['schedule', 'nightly'], ['--base-url', 'ftp://x'], '[URL_INVALID]'],
+  ])('is refused by %j before a run begins', async (args, gateway, message) => {
+    const workingDirectory = await mkdtemp(join(tmpdir(), 'edrlake-gateway-'));
+    onTestFinished(() => rm(workingDirectory, { recursive: true }));
+    const context = fakeSurroundings({ workingDirectory, env: { EDRLAKE_USERNAME: 'u', EDRLAKE_PASSWORD: 'p' } });
+    expect(await runProgram([...args, ...gateway], context)).toBe(2);
+    expect(context.stderr.text.replaceAll('\n', ' ')).toContain(message);
+    expect(await readdir(workingDirectory)).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import { isoInstant, parseRange } from '@edrlake/core';
 import type { ExportPlan, ExportReport } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
 import { findingsText } from '../src/commands/doctor.ts';
+import { verifyText } from '../src/commands/verify.ts';
 import { planText } from '../src/render/plan-text.ts';
 import { reportDocument, reportText } from '../src/render/report-text.ts';
 import { displayWidth } from '../src/text/text-width.ts';
@@ -186,4 +187,11 @@ describe('findings', () => {
     );
     expect(text).toBe('✔ login  demo\n✘ clock  5 min ahead\n         → Synchronise it.\n\n1 of 2 checks failed.\n');
   });
+});
+
+it('a verification without files says whether the lake or only these days have none', () => {
+  const nothing = { version: 1, proofVersion: 1, files: 0, rows: 0, bytes: 0, findings: [], withoutDigest: 0 };
+  const text = (isOfDays: boolean) => verifyText({ ...nothing, days: [] }, 80, isOfDays);
+  expect(text(false)).toBe('There is no file to read.\n');
+  expect(text(true)).toBe('The lake has no file of these days: nothing was read. Its days: edrlake status\n');
 });

@@ -91,6 +91,17 @@ describe('a query', () => {
     const error = await lake.query('SELECT event_id,\n  nope FROM events').catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'QUERY_FAILED', context: { line: 2, column: 3 } });
     expect(error.message).toContain('"nope" not found');
+    expect(error.hint).toContain('edrlake schema TABLE');
+  });
+
+  test.each([
+    ['delete from events', 'found DELETE', 'lake.duckdb'],
+    ['-- all\nUPDATE events SET score = 1', 'found UPDATE', 'lake.duckdb'],
+    ["copy events to 'x.csv'", 'found COPY', '--output FILE'],
+  ])('says of %j that only queries are allowed, and what to do', async (sql, found, advice) => {
+    const error = await lake.query(sql).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'QUERY_FAILED', message: `only queries are allowed, ${found}` });
+    expect(error.hint).toContain(advice);
   });
 
   test.each([

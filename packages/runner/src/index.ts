@@ -7,6 +7,7 @@ export {
   type ConnectionSettings,
   connect,
   type PlatformSettings,
+  refuseUnknownGateway,
   type SourceConnection,
 } from './connect/connect.ts';
 export { openEdrLake, rebuildEdrLog } from './connect/open-lake.ts';

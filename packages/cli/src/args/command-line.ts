@@ -83,7 +83,7 @@ export async function helpText(
   const listed = commandOf(words, commands);
   if (listed !== undefined) {
     const { command } = await listed.load();
-    return `${await commandParser([oneWord(listed.name)], command, 'help', width).getHelp()}\n`;
+    return `${apart(await commandParser([oneWord(listed.name)], command, 'help', width).getHelp())}\n`;
   }
   const sharing = groupOf(words[0], commands);
   if (sharing.length > 0) {
@@ -164,6 +164,13 @@ async function offeredWords(words: readonly string[], commands: readonly ListedC
   // Where $SHELL is zsh or fish yargs writes the description of a word behind it; our scripts take words alone.
   const candidates = found.split('\n').map((line) => line.split(/[:\t]/)[0] ?? '');
   return candidates.filter((word) => word !== '' && word.startsWith(current));
+}
+
+/** The help with a line for each default that yargs has put right behind a text. */
+function apart(help: string): string {
+  return help.replace(/^(.*\S)(\[default [^\]]*\])$/gm, (line, text: string, found: string) => {
+    return `${text}\n${found.padStart(line.length)}`;
+  });
 }
 
 /** What may follow the first word of commands that share it. */

@@ -131,7 +131,9 @@ async function indicatorsOf({ values, words }: CommandInput, context: ProcessCon
     indicators.push(...list.indicators);
   }
   if (indicators.length > 0) return indicators;
-  throw new EdrlakeError('INDICATORS_INVALID', 'edrlake hunt: expected at least one indicator, found none');
+  throw new EdrlakeError('INDICATORS_INVALID', 'edrlake hunt: expected at least one indicator, found none', {
+    hint: 'Give a hash, an address, a domain, a host, a file or a path; or a file of them with --iocs.',
+  });
 }
 
 function nameOf(file: string): string {

@@ -1,6 +1,13 @@
 import { basename, extname, join } from 'node:path';
 import { countText, durationText, EdrlakeError, NO_FILTER, nounText, type RunEvent } from '@edrlake/core';
-import { BUILT_IN_TASKS, lastSuccessAtMs, openEdrLake, runSchedule, validatePipeline } from '@edrlake/runner';
+import {
+  BUILT_IN_TASKS,
+  lastSuccessAtMs,
+  openEdrLake,
+  refuseUnknownGateway,
+  runSchedule,
+  validatePipeline,
+} from '@edrlake/runner';
 import { watermarkOf } from '@edrlake/runner/history';
 import { runMetrics } from '@edrlake/telemetry';
 import { type CommandInput, defineCommand } from '../args/command.ts';
@@ -10,7 +17,7 @@ import { readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
 import { startDisplay } from '../progress/progress-display.ts';
-import { requireGateway, servicesOf } from '../session/connection-settings.ts';
+import { connectionSettings, requireGateway, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
 import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../session/pipeline-file.ts';
 import { refusePipelineScope, runOnce } from '../session/pipeline-run.ts';
@@ -77,7 +84,8 @@ async function run(input: CommandInput, given: ProcessContext): Promise<number> 
   }
   refuseServerWithoutPort(input);
   requireGateway(values);
-  await readCredentials(context.env, context.workingDirectory, context.account);
+  const credentials = await readCredentials(context.env, context.workingDirectory, context.account);
+  refuseUnknownGateway(connectionSettings(values, credentials, context.env));
   const view = pipelineProgress([], context.clock.nowMs());
   const display = startDisplay({ ...values, 'no-progress': true }, context, view);
   const services = servicesOf(context, display.emit);

@@ -39,16 +39,19 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const range = optionalRange(values);
   const report = await withLakeAtWork(values, context, { access: 'read' }, (lake) => lake.verify(range, signal));
   if (values.json) await writeJson(stdout, report);
-  else await writeMessage(context, verifyText(report, lineWidth(stdout, env)));
+  else await writeMessage(context, verifyText(report, lineWidth(stdout, env), range !== undefined));
   return report.findings.length === 0 ? 0 : DAMAGED;
 }
 
-/** One line for each file that differs, and a sentence. */
-export function verifyText(report: VerifyReport, width: number): string {
+/** One line for each file that differs, and a sentence. @param isOfDays whether only a range was asked for */
+export function verifyText(report: VerifyReport, width: number, isOfDays: boolean): string {
+  const nothing = isOfDays
+    ? 'The lake has no file of these days: nothing was read. Its days: edrlake status'
+    : 'There is no file to read.';
   const { version, proofVersion, files, rows, bytes, findings, withoutDigest } = report;
   const lines = findings.map(({ day, table, path, found }) => `${day}  ${table}  ${path} ${found}`);
   const read = `${nounText(files, 'file')}, ${nounText(rows, 'row')}, ${bytesText(bytes)}`;
-  if (findings.length === 0) lines.push(files === 0 ? 'There is no file to read.' : `${read}: all as committed.`);
+  if (findings.length === 0) lines.push(files === 0 ? nothing : `${read}: all as committed.`);
   else lines.push(`${countText(findings.length)} of ${read}: not as committed. Next: edrlake reconcile --repair`);
   if (proofVersion !== version && files > 0) {
     const shown =

@@ -11,6 +11,7 @@ import {
   postJson,
   type RunPipelineOptions,
   type RunResult,
+  refuseUnknownGateway,
   runLiveness,
   runPipeline,
   type Services,
@@ -71,9 +72,12 @@ export async function pipelineTools(
   refusePipelineScope(pipeline, values);
   requireGateway(values);
   const credentials = await readCredentials(context.env, context.workingDirectory, context.account);
+  const connection = connectionSettings(values, credentials, context.env);
+  // Before a run begins, whose first task would fail and whose hooks would call for help.
+  refuseUnknownGateway(connection);
   const tools = openTaskTools(
     {
-      connection: connectionSettings(values, credentials, context.env),
+      connection,
       lakeDirectory: lakeDirectory(values, context),
       owner: ownerOf(context),
       ...objectLakeOf(values, context),

@@ -242,5 +242,7 @@ function queryError(thrown: unknown, signal: AbortSignal | undefined): unknown {
   const place = /LINE (\d+): (.*)\n( *)\^/.exec(message);
   const position =
     place === null ? {} : { line: Number(place[1]), column: (place[3] ?? '').length - `LINE ${place[1]}: `.length + 1 };
-  return new EdrlakeError('QUERY_FAILED', message, { cause: thrown, context: position });
+  const isUnknown = /^(?:Binder Error: Referenced column|Catalog Error: Table with name) /.test(message);
+  const hint = isUnknown ? 'Tables, and the columns of one: edrlake schema, edrlake schema TABLE' : null;
+  return new EdrlakeError('QUERY_FAILED', message, { cause: thrown, context: position, ...(hint && { hint }) });
 }

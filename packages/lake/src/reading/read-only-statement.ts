@@ -13,6 +13,9 @@ const READING: ReadonlySet<StatementType> = new Set([
   StatementType.CALL,
 ]);
 
+/** First words of statements that write, and that DuckDB refuses before it says what kind they are. */
+const WRITING: ReadonlySet<string> = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE', 'COPY']);
+
 /**
  * Prepares one statement that only reads. What EXPLAIN explains has to read as well: with ANALYZE it runs.
  * @throws {EdrlakeError} `QUERY_FAILED`; what DuckDB itself throws is not translated
@@ -32,6 +35,10 @@ async function prepareOne(connection: DuckDBConnection, sql: string): Promise<Du
   if (wordAfterBlanks(sql, 'nested') === 'EXPORT' || wordAfterBlanks(sql, 'plain') === 'EXPORT') {
     throw onlyQueries('EXPORT');
   }
+  // What DuckDB says of these is about its settings, or about a view that is no table.
+  const words = [wordAfterBlanks(sql, 'nested'), wordAfterBlanks(sql, 'plain')];
+  const writing = words.find((word) => WRITING.has(word));
+  if (writing !== undefined) throw onlyQueries(writing);
   // Of a text without a statement, DuckDB says nothing but that its native code failed.
   const hasNone = blanksLength(sql, 'nested') === sql.length || blanksLength(sql, 'plain') === sql.length;
   const statements = hasNone ? null : await connection.extractStatements(sql);
@@ -50,7 +57,10 @@ async function prepareOne(connection: DuckDBConnection, sql: string): Promise<Du
 
 function onlyQueries(found: string): EdrlakeError {
   return new EdrlakeError('QUERY_FAILED', `only queries are allowed, found ${found}`, {
-    hint: 'Open lake.duckdb with the DuckDB shell for anything that writes; its views read the same files.',
+    hint:
+      found === 'COPY'
+        ? 'To have rows in a file: edrlake query … --format parquet --output FILE'
+        : 'Open lake.duckdb with the DuckDB shell for anything that writes; its views read the same files.',
   });
 }
 

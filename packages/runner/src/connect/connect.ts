@@ -57,6 +57,11 @@ export interface Connection extends SourceConnection {
   close(): Promise<void>;
 }
 
+/** @throws {EdrlakeError} `URL_INVALID` or `CONFIG_INVALID` for a gateway that cannot be */
+export function refuseUnknownGateway({ platform, baseUrl }: ConnectionSettings): void {
+  resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) });
+}
+
 /**
  * Prepares a connection without sending a request.
  * @param budget replaces the rate limiter of the connection, if several connections share one
