@@ -69,6 +69,8 @@ describe('a command for the lake that was typed', () => {
       'Then: edrlake status or edrlake demote score',
       'Then: npx edrlake status --lake /d or npx edrlake demote score --lake /d',
     ],
+    ['edrlake run does\nit itself', 'npx edrlake run --lake /d does\nit itself'],
+    ['edrlake run a\n  edrlake run b\n', 'npx edrlake run a --lake /d\n  npx edrlake run b --lake /d\n'],
     ['Then: edrlake sync again.', 'Then: npx edrlake sync --lake /d again.'],
     ['edrlake run ./my.ts --lake /e', 'npx edrlake run ./my.ts --lake /e'],
     ['edrlake vacuum --lake /e', 'npx edrlake vacuum --lake /e'],

@@ -56,6 +56,7 @@ describe('a gateway that cannot be', () => {
     [['run', 'nightly'], ['--platform', 'US9'], 'unknown platform "US9". Did you mean US1? [CONFIG_INVALID]'],
     [['schedule', 'nightly'], ['--platform', 'US9'], 'unknown platform "US9". Did you mean US1? [CONFIG_INVALID]'],
     [['schedule', 'nightly'], ['--base-url', 'ftp://x'], '[URL_INVALID]'],
+    [['init'], ['--platform', 'EU9'], 'unknown platform "EU9". Did you mean EU1? [CONFIG_INVALID]'],
   ])('is refused by %j before a run begins', async (args, gateway, message) => {
     const workingDirectory = await mkdtemp(join(tmpdir(), 'edrlake-gateway-'));
     onTestFinished(() => rm(workingDirectory, { recursive: true }));

@@ -187,6 +187,16 @@ describe('findings', () => {
     );
     expect(text).toBe('✔ login  demo\n✘ clock  5 min ahead\n         → Synchronise it.\n\n1 of 2 checks failed.\n');
   });
+
+  it('name commands as they can be pasted, within the width', () => {
+    const found = 'DuckDB on lake.duckdb shows less than the lake holds; edrlake query does not use the file.';
+    const advice = 'edrlake vacuum';
+    const pasting = { program: 'npx edrlake', lakeFlags: ' --lake /data/edr' } as const;
+    const text = findingsText([{ name: 'views', status: 'fail', found, advice }], 80, pasting);
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    const words = text.replaceAll(/\s+/g, ' ');
+    expect(words).toContain('npx edrlake query --lake /data/edr does not use the file. → npx edrlake vacuum --lake');
+  });
 });
 
 it('a verification without files says whether the lake or only these days have none', () => {

@@ -1,11 +1,12 @@
-import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
+import { EdrlakeError, ERROR_CODES, type ErrorCode, writeText } from '@edrlake/core';
 import { datasetNamed } from '@edrlake/datasets';
 import { type CheckResult, checkLake, diagnose, examineEdrLake } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, OUTPUT, PLACE, PLATFORM } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
-import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, pastingOf } from '../process/process-context.ts';
+import { asPasted, type Pasting } from '../process/program-name.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, objectLakeOf } from '../session/lake-access.ts';
@@ -48,7 +49,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     : [...(await diagnosed(values, context)), ...(await examined(values, context, true))];
   const { stdout, env } = context;
   if (values.json) await writeJson(stdout, { ok: findings.every(({ status }) => status !== 'fail'), findings });
-  else await writeMessage(context, findingsText(findings, lineWidth(stdout, env)));
+  else await writeText(stdout, findingsText(findings, lineWidth(stdout, env), pastingOf(context)));
   return exitCodeOf(findings);
 }
 
@@ -110,16 +111,23 @@ async function examined(
   }
 }
 
-/** Findings with their advice below them, then one line of sum. */
-export function findingsText(findings: readonly CheckResult[], width: number): string {
+/** Findings with their advice below them, then one line of sum. @param pasting for whom their commands are */
+export function findingsText(
+  findings: readonly CheckResult[],
+  width: number,
+  pasting: Pasting = { program: 'edrlake' },
+): string {
   const nameWidth = Math.max(0, ...findings.map(({ name }) => name.length));
   const indent = ' '.repeat(nameWidth + 4);
   const textWidth = Math.max(30, Math.min(width, 110) - indent.length);
   const lines: string[] = [];
   for (const { name, status, found, advice } of findings) {
     const head = `${MARKS[status]} ${padEnd(name, nameWidth)}  `;
-    lines.push(...wrapWords(found, textWidth).map((line, index) => `${index === 0 ? head : indent}${line}`));
-    if (advice !== null) lines.push(...wrapWords(`→ ${advice}`, textWidth).map((line) => `${indent}${line}`));
+    lines.push(
+      ...wrapWords(asPasted(found, pasting), textWidth).map((line, index) => `${index === 0 ? head : indent}${line}`),
+    );
+    if (advice !== null)
+      lines.push(...wrapWords(`→ ${asPasted(advice, pasting)}`, textWidth).map((line) => `${indent}${line}`));
   }
   const count = (wanted: CheckResult['status']) => findings.filter(({ status }) => status === wanted).length;
   const [failed, warned] = [count('fail'), count('warn')];

@@ -30,6 +30,12 @@ export const command = defineCommand({
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const path = join(context.workingDirectory, FILE_NAME);
+  const chooses = values.platform !== null || values['base-url'] !== null;
+  if (chooses) {
+    // Loaded only here: it takes longer than all else.
+    const { refuseUnknownGateway } = await import('@edrlake/runner');
+    refuseUnknownGateway({ platform: values.platform, baseUrl: values['base-url'] });
+  }
   const pipeline = await copyNightly(context.workingDirectory, values.force);
   try {
     await writeNew(path, configTemplate(values), values.force);
@@ -49,7 +55,6 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     await writeJson(context.stdout, { file: path, pipeline, nextSteps });
     return 0;
   }
-  const chooses = values.platform !== null || values['base-url'] !== null;
   const lines = [
     `Wrote ${FILE_NAME}${pipeline === null ? '' : ` and ${NIGHTLY}`}.`,
     ...(pipeline === null ? [`${NIGHTLY} stays as it is.`] : []),

@@ -29,9 +29,9 @@ const CONFIGURED = String.raw`((?<![\w./@-])edrlake (?:publish (?:delta|iceberg|
 const REST = String.raw`(?:.|\n(?= *--))*`;
 /**
  * The argument of a command that takes one, such as `nightly`: in quotes, or a word with which the command ends or
- * after which a flag follows. Any other word goes on with a sentence.
+ * after which a flag follows. Any other word goes on with a sentence, which may have been wrapped behind it.
  */
-const ARGUMENT = String.raw`( (?:"[^"\n]*"|'[^'\n]*'|[\w./~@…-]*[\w/…](?=$|\n| --|[.,;:)](?:\s|$))))?`;
+const ARGUMENT = String.raw`( (?:"[^"\n]*"|'[^'\n]*'|[\w./~@…-]*[\w/…](?=$|\n(?= *(?:$|\n|(?:npx )?edrlake ))| --|[.,;:)](?:\s|$))))?`;
 const TAKING_ARGUMENT = /^edrlake (?:query|export|event|tree|promote|demote|hunt|run|runs|schedule)$/;
 const FOR_SUBSCRIPTION = new RegExp(`${CONFIGURED}(?!${REST}--subscription)${ARGUMENT}`, 'g');
 const ON_LAKE = new RegExp(`${CONFIGURED}(?! --help)(?!${REST}--lake)${ARGUMENT}`, 'g');

@@ -58,7 +58,7 @@ export interface Connection extends SourceConnection {
 }
 
 /** @throws {EdrlakeError} `URL_INVALID` or `CONFIG_INVALID` for a gateway that cannot be */
-export function refuseUnknownGateway({ platform, baseUrl }: ConnectionSettings): void {
+export function refuseUnknownGateway({ platform, baseUrl }: Parameters<typeof resolveBaseUrl>[0]): void {
   resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) });
 }
 
