@@ -17,7 +17,6 @@ type FewValues = ReadonlyMap<Observable, ReadonlyMap<string, readonly number[]>>
  * DuckDB alone knows the lower case.
  */
 function fewValues(indicators: readonly Indicator[]): FewValues | null {
-  if (indicators.length > FEW_VALUES) return null;
   const byKind = new Map<Observable, Map<string, number[]>>();
   const all = indicators.flatMap(({ sought }, n) => sought.map((one) => ({ ...one, n })));
   if (all.length > FEW_VALUES) return null;

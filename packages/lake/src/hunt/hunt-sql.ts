@@ -2,7 +2,7 @@ import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { type Observable, quoteName, quoteText, type TableSpec, type TimeRange } from '@edrlake/core';
 import type { Indicator } from '../indicators/indicator.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
-import { narrowed, type PlainRow, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
+import { narrowed, type PlainRow, partitionDay, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
 import { EVENTS } from '../storage/layout.ts';
 import { namesAboveSql } from '../value-index/index-keys.ts';
 import { networkTable } from './addresses.ts';
@@ -11,7 +11,7 @@ import type { Hits, HuntedTable } from './hits.ts';
 import type { HuntMatch } from './hunt-types.ts';
 
 /** Temporary tables of one hunt on its connection. */
-const TEMPORARY = ['hunt_indicators', 'hunt_wanted', 'hunt_values', 'hunt_hits', 'hunt_matches'] as const;
+const TEMPORARY = ['hunt_indicators', 'hunt_wanted', 'hunt_values', 'hunt_hits', 'hunt_rows', 'hunt_matches'];
 
 /** Removes what a hunt has made, also one that failed. */
 export async function dropHuntTables(connection: DuckDBConnection): Promise<void> {
@@ -182,8 +182,8 @@ export interface MatchSource {
 }
 
 /**
- * Puts what is shown of each hit into `hunt_matches`. Reads only files with hits, and for hits in child tables the
- * events of their days.
+ * Puts what is shown of each hit into `hunt_matches`. Reads only files with hits; and for hits in child tables, whose
+ * events no hit has brought, the events of their days.
  */
 export async function readMatches(
   connection: DuckDBConnection,
@@ -197,39 +197,47 @@ export async function readMatches(
   );
   const hostColumn = events.columns.find(({ observable }) => observable === 'host')?.name;
   const host = hostColumn === undefined ? 'NULL::VARCHAR' : quoteName(hostColumn);
-  const shown = ['event_time', 'event_date', 'event_id', 'event_type', 'agent_id', ...(hostColumn ? [hostColumn] : [])];
-  const during = duringSql('r.event_time', range);
-  const names = [...new Set(tables.map(({ table }) => table.name))];
+  const ofEvent = ['event_type', 'agent_id', ...(hostColumn ? [hostColumn] : [])];
+  const add = (from: string, hostSql: string) =>
+    connection.run(
+      `INSERT INTO hunt_matches SELECT DISTINCT n, event_time, event_date, event_id, event_type, agent_id, ${hostSql},
+         table_name, column_name, value, ${withFile ? 'lake_file' : 'NULL'} FROM ${from}`,
+    );
+  // Events first: they are the owners of most hits in child tables.
+  const names = [...new Set([EVENTS, ...tables.map(({ table }) => table.name)])];
   for (const name of names) {
-    const ofTable = tables.filter((one) => one.table.name === name);
-    const { table } = ofTable[0] ?? { table: events };
+    const ofTable = tables.filter(({ table }) => table.name === name);
     const hit = [...new Set(ofTable.flatMap(({ files }) => files))].filter(({ path }) =>
       hits.locations.has(reader.store.locate(path)),
     );
-    if (hit.length === 0) continue;
+    const [first] = ofTable;
+    if (first === undefined || hit.length === 0) continue;
+    const isEvents = name === EVENTS;
+    const shown = ['event_time', 'event_date', 'event_id', ...(isEvents ? ofEvent : [])];
     const among = hits.rowsSql === null ? 'true' : hits.rowsSql(name);
-    const rows = `SELECT * FROM (${tableRowsSql(reader, narrowed(table, shown), hit, { withPlace: true })}) WHERE ${among}`;
-    const days = new Set(hit.map(({ partition }) => partition));
-    const owners = tableRowsSql(
-      reader,
-      narrowed(events, shown),
-      eventFiles.filter(({ partition }) => days.has(partition)),
-    );
-    const [about, more] =
-      table.name === EVENTS
-        ? [`r.event_type, r.agent_id, ${hostColumn === undefined ? host : `r.${host}`}`, '']
-        : [
-            'e.event_type, e.agent_id, e.host',
-            `LEFT JOIN (SELECT event_id, event_type, agent_id, ${host} AS host FROM (${owners})) e ON e.event_id = r.event_id`,
-          ];
-    await connection.run(
-      `INSERT INTO hunt_matches SELECT DISTINCT h.n, r.event_time, r.event_date, r.event_id, ${about},
-         h.table_name, h.column_name, h.value, ${withFile ? 'h.lake_file' : 'NULL'}
-       FROM ${hits.sql} h JOIN (${rows}) r ON r.lake_file = h.lake_file AND r.lake_row = h.lake_row ${more}
-       WHERE h.table_name = ${quoteText(table.name)} AND ${during}`,
-    );
+    const rows = `SELECT * FROM (${tableRowsSql(reader, narrowed(first.table, shown), hit, { withPlace: true })}) WHERE ${among}`;
+    const found = `SELECT h.*, r.* EXCLUDE (lake_file, lake_row) FROM ${hits.sql} h
+      JOIN (${rows}) r ON r.lake_file = h.lake_file AND r.lake_row = h.lake_row
+      WHERE h.table_name = ${quoteText(name)} AND ${duringSql('r.event_time', range)}`;
+    if (isEvents) {
+      await add(`(${found})`, host);
+      continue;
+    }
+    await connection.run(`CREATE OR REPLACE TEMP TABLE hunt_rows AS ${found}`);
+    const unowned = `FROM hunt_rows c ANTI JOIN hunt_matches m ON ${IS_OWNER}`;
+    const days = await rowsOf(connection, `SELECT DISTINCT event_date::VARCHAR AS day ${unowned}`);
+    const known = `SELECT DISTINCT c.event_id, m.event_type, m.agent_id, m.host FROM hunt_rows c JOIN hunt_matches m ON ${IS_OWNER}`;
+    const files = days.flatMap(({ day }) => eventFiles.filter((file) => partitionDay(file) === day));
+    const owners = tableRowsSql(reader, narrowed(events, ['event_id', ...ofEvent]), files);
+    const asked = `SELECT event_id, event_type, agent_id, ${host} AS host FROM (${owners})
+      WHERE event_id IN (SELECT c.event_id ${unowned})`;
+    const all = files.length === 0 ? known : `${known} UNION ${asked}`;
+    await add(`hunt_rows LEFT JOIN (${all}) e USING (event_id)`, 'e.host');
   }
 }
+
+/** Whether the match `m` is the event of the row `c` of a child table. */
+const IS_OWNER = `m.event_id = c.event_id AND m.event_date = c.event_date AND m.table_name = ${quoteText(EVENTS)}`;
 
 /**
  * What the matches say about each indicator that was seen, by its position.

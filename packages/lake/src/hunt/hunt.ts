@@ -22,7 +22,7 @@ import { huntCoverage, knownRange, type ProvenTimes } from './hunt-coverage.ts';
 import { huntRejects } from './hunt-rejects.ts';
 import { dropHuntTables, eachMatch, findHits, readMatches, summaries, writeMatches } from './hunt-sql.ts';
 import type { HuntOptions, HuntReport, IndicatorFinding } from './hunt-types.ts';
-import { fewerFiles, filesDuring, huntedTables } from './hunted-tables.ts';
+import { askIndex, filesDuring, huntedTables } from './hunted-tables.ts';
 
 /** What a hunt needs of an open lake. */
 export interface HuntSource {
@@ -88,7 +88,7 @@ async function huntVersion(
   const events = tableNamed(tables, EVENTS);
   const eventFiles = filesDuring(snapshot.files[EVENTS] ?? [], asked);
   const named = [...new Set(asAsked.flatMap(({ files }) => files))];
-  const wanted = await fewerFiles(source.tools, connection, asAsked, indicators);
+  const { tables: wanted, indicators: left } = await askIndex(source.tools, connection, asAsked, indicators);
   const lostPaths = new Set(lost.map(({ path }) => path));
   const read = [...new Set(wanted.flatMap(({ files }) => files))].filter(({ path }) => !lostPaths.has(path));
   const bad = new Set([...lostPaths, ...(await damagedFiles(store, read)).map(({ path }) => path)]);
@@ -96,7 +96,7 @@ async function huntVersion(
   const whole = wanted.map((one) => ({ ...one, files: one.files.filter(isWhole) }));
   refuseAborted(signal);
   const reader = { store, schemas: log.known().schemas };
-  const hits = await findHits(connection, reader, whole, indicators);
+  const hits = await findHits(connection, reader, whole, left);
   await readMatches(connection, reader, {
     hits,
     tables: whole,

@@ -25,20 +25,31 @@ export function huntedTables(
   });
 }
 
-/** Leaves out files of which the index says that they hold nothing that is sought. */
-export async function fewerFiles(
+/** What is left of a hunt after a look into the index. */
+export interface LessToRead {
+  readonly tables: readonly HuntedTable[];
+  /** In their order; of those that no file can hold nothing is sought any more. */
+  readonly indicators: readonly Indicator[];
+}
+
+/** Leaves out files that hold nothing of what is sought, and what is sought but in none of the others, by the index. */
+export async function askIndex(
   tools: Pick<CommitTools, 'store' | 'tables'>,
   connection: DuckDBConnection,
   wanted: readonly HuntedTable[],
   indicators: readonly Indicator[],
-): Promise<HuntedTable[]> {
-  const sought = indicators.flatMap((indicator) => indicator.sought).filter(({ observable }) => isIndexed(observable));
+): Promise<LessToRead> {
+  const asked = indicators.flatMap((indicator) => indicator.sought).filter(({ observable }) => isIndexed(observable));
   const isAnswered = ({ columns }: HuntedTable) => columns.every(({ observable }) => isIndexed(observable));
-  const asked = new Set(wanted.filter(isAnswered).flatMap(({ files }) => files));
-  const mayHold = new Set(await filesThatMayHold(tools, connection, sought, [...asked]));
-  return wanted.map((one) =>
+  const ofAnswered = new Set(wanted.filter(isAnswered).flatMap(({ files }) => files));
+  const { files, sought } = await filesThatMayHold(tools, connection, asked, [...ofAnswered]);
+  const mayHold = new Set(files);
+  const tables = wanted.map((one) =>
     isAnswered(one) ? { ...one, files: one.files.filter((file) => mayHold.has(file)) } : one,
   );
+  if (sought === null || !wanted.every(isAnswered)) return { tables, indicators };
+  const left = indicators.map((one) => ({ ...one, sought: one.sought.filter((each) => sought.has(each)) }));
+  return { tables, indicators: left };
 }
 
 /** Those of the days that a range touches; all of them without one. */

@@ -1,7 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import type { HuntSource } from '../hunt/hunt.ts';
 import { createIndicators, dropHuntTables, findHits, readMatches } from '../hunt/hunt-sql.ts';
-import { fewerFiles, huntedTables } from '../hunt/hunted-tables.ts';
+import { askIndex, huntedTables } from '../hunt/hunted-tables.ts';
 import type { Indicator } from '../indicators/indicator.ts';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
@@ -203,14 +203,14 @@ async function huntFiles(
     byTable[file.table]?.push(file);
   }
   const asked = huntedTables(tables, byTable, indicators, undefined);
-  const fewer = await fewerFiles({ store, tables }, connection, asked, indicators);
+  const left = await askIndex({ store, tables }, connection, asked, indicators);
   const fresh = new Set(files.fresh);
-  const again = [...new Set(fewer.flatMap((one) => one.files))].filter((file) => !fresh.has(file));
+  const again = [...new Set(left.tables.flatMap((one) => one.files))].filter((file) => !fresh.has(file));
   const damaged = await damagedFiles(store, again);
-  const wanted = fewer.map((one) => ({ ...one, files: one.files.filter((file) => !damaged.includes(file)) }));
+  const wanted = left.tables.map((one) => ({ ...one, files: one.files.filter((file) => !damaged.includes(file)) }));
   const reader = { store, schemas: (await log.refresh()).schemas };
   await createIndicators(connection, indicators);
-  const hits = await findHits(connection, reader, wanted, indicators);
+  const hits = await findHits(connection, reader, wanted, left.indicators);
   await readMatches(connection, reader, {
     hits,
     tables: wanted,
