@@ -112,4 +112,28 @@ export const OBJECTS: readonly PlantedBug[] = [
     replace: 'requireFiles(await home.provide([], removedBy), live);',
     tests: ['packages/lake/test/publish-iceberg.history.test.ts'],
   },
+  {
+    name: 'copies-of-a-lost-log',
+    effect: 'shows commits that only copies on this machine still have, because an older log was restored',
+    file: 'packages/lake/src/log/commit-log.ts',
+    find: 'return !(isCheckpoint ? there.checkpoints : there.entries).has(version);',
+    replace: 'return false;',
+    tests: ['packages/lake/test/object-lake.restored.test.ts'],
+  },
+  {
+    name: 'copy-of-a-lost-commit',
+    effect: 'takes a copy for the newest commit, which is another one since an older log was restored',
+    file: 'packages/lake/src/log/commit-log.ts',
+    find: 'if (store.remote !== null && !(await store.remote.isCopyAsListed(path)))',
+    replace: 'if (store.remote === undefined)',
+    tests: ['packages/lake/test/object-lake.restored.test.ts'],
+  },
+  {
+    name: 'checkpoint-of-a-lost-log',
+    effect: 'takes the copy of a checkpoint for the log, which has another commit of that version',
+    file: 'packages/lake/src/log/commit-log.ts',
+    find: 'if (newest !== null && state.commitId !== null && newest.commitId !== state.commitId) await another();',
+    replace: 'void newest;',
+    tests: ['packages/lake/test/object-lake.restored.test.ts'],
+  },
 ];

@@ -204,7 +204,7 @@ function listObjects({ objects, behaviour }: State, query: URLSearchParams): S3A
   const page = matching.slice(0, behaviour.pageKeys ?? 1_000);
   const contents = page.map(
     ([key, { body, changedAtMs }]) =>
-      `<Contents><Key>${key}</Key><Size>${body.length}</Size><LastModified>${new Date(changedAtMs).toISOString()}</LastModified></Contents>`,
+      `<Contents><Key>${key}</Key><Size>${body.length}</Size><LastModified>${new Date(changedAtMs).toISOString()}</LastModified><ETag>${etagOf(body).replaceAll('"', '&quot;')}</ETag></Contents>`,
   );
   const isTruncated = matching.length > page.length;
   const next = isTruncated ? `<NextContinuationToken>${page.at(-1)?.[0]}</NextContinuationToken>` : '';

@@ -61,6 +61,7 @@ export async function openCommitLog(store: Store, follows: 'reader' | 'writer' =
   let entriesSince = 0;
   let itemsSince = 0;
   let mayBeBehind = false;
+  let isOpening = true;
   const newestEntry = watchNewestEntry(store);
   const note = (entry: LogEntry) => {
     entriesSince += 1;
@@ -69,10 +70,10 @@ export async function openCommitLog(store: Store, follows: 'reader' | 'writer' =
   const refresh = async () => {
     for (let group = store.remote === null ? READ_CONCURRENCY : 1; ; ) {
       const read = await readEntries(store, state.version + 1, group);
-      if (read[0] !== undefined && !isLinked(state, read[0])) return another();
       for (const entry of read) {
         // Another caller may have applied it meanwhile.
         if (entry.version <= state.version) continue;
+        if (!isLinked(state, entry)) return another();
         applyEntry(state, entry);
         note(entry);
       }
@@ -92,8 +93,9 @@ export async function openCommitLog(store: Store, follows: 'reader' | 'writer' =
   };
   /** The log is not the one that was followed: an older one was restored, and may have gone on. */
   const another = async () => {
+    await forgetCopies(store, () => true);
     const found = await loadWhole(store);
-    if (follows === 'writer') throw replacedLog(state, found.state);
+    if (follows === 'writer' && !isOpening) throw replacedLog(state, found.state);
     ({ state, checkpointItems } = found);
     [entriesSince, itemsSince] = [0, 0];
     return state;
@@ -113,6 +115,10 @@ export async function openCommitLog(store: Store, follows: 'reader' | 'writer' =
     listed = await listLog(store);
     if ((listed.checkpoints[0] ?? 0) > state.version) ({ state, checkpointItems } = await load(store, listed));
   }
+  // A checkpoint of which there was a copy names no entry before it.
+  const newest = store.remote === null || state.version === 0 ? null : await readWholeEntry(store, state.version);
+  if (newest !== null && state.commitId !== null && newest.commitId !== state.commitId) await another();
+  isOpening = false;
   return {
     refresh,
     known: () => state,
@@ -135,12 +141,36 @@ export async function openCommitLog(store: Store, follows: 'reader' | 'writer' =
   };
 }
 
-/** What is older than the newest checkpoint of which this machine has a copy need not be listed again. */
+/**
+ * What is older than the newest checkpoint of which this machine has a copy need not be listed again. Copies of what
+ * the log no longer has are forgotten, because an older log may have been restored; and that of the newest entry,
+ * unless it is known to be the same. It names the one before it: so all that lead to it are of the same history.
+ */
 async function listFromCopy(store: Store): Promise<LogListing> {
   const copies = ((await store.remote?.copies(FOLDERS.log)) ?? []).map(parseLogName);
   const newest = Math.max(0, ...copies.map((name) => (name?.isCheckpoint ? name.version : 0)));
-  const listed = await listLog(store, newest);
-  return listed.checkpoints.length === 0 && newest > 0 ? listLog(store) : listed;
+  let [from, listed] = [newest, await listLog(store, newest)];
+  if (listed.checkpoints.length === 0 && newest > 0) [from, listed] = [0, await listLog(store)];
+  const there = { entries: new Set(listed.entries), checkpoints: new Set(listed.checkpoints) };
+  await forgetCopies(store, ({ version, isCheckpoint }) => {
+    if (version < from) return false;
+    return !(isCheckpoint ? there.checkpoints : there.entries).has(version);
+  });
+  const path = entryPath(newestOf(listed));
+  if (store.remote !== null && !(await store.remote.isCopyAsListed(path))) await store.remote.forgetCopies([path]);
+  return listed;
+}
+
+async function forgetCopies(
+  { remote }: Store,
+  isStale: (name: NonNullable<ReturnType<typeof parseLogName>>) => boolean,
+): Promise<void> {
+  const copies = (await remote?.copies(FOLDERS.log)) ?? [];
+  const stale = copies.filter((name) => {
+    const parsed = parseLogName(name);
+    return parsed !== null && isStale(parsed);
+  });
+  await remote?.forgetCopies(stale.map((name) => `${FOLDERS.log}/${name}`));
 }
 
 async function putEntry(store: Store, entry: LogEntry, staged: string): Promise<Appended> {
@@ -193,17 +223,25 @@ function isLinked({ version, commitId }: LakeState, { version: next, previousCom
  * file is another one. Entries are vacuumed oldest first: while it exists, none after it was removed unseen.
  */
 function watchNewestEntry(store: Store): (state: LakeState) => Promise<'known' | 'gone' | 'another'> {
-  let seen = '';
+  let [seen, seenAs] = ['', ''];
+  let isOwn = false;
   return async ({ version, commitId }) => {
     if (version === 0) return 'gone';
-    const [thing] = await store.look([entryPath(version)]);
+    const path = entryPath(version);
+    const [thing] = await store.look([path]);
     if (thing == null) return 'gone';
-    const now = `${version} ${commitId} ${thing.bytes} ${thing.changedAtMs}`;
-    if (store.remote !== null || commitId === null || now === seen) return 'known';
-    // One that cannot be read is no other one. Where it is needed, that is an error.
-    const entry = await readEntry(store, version).catch(() => null);
+    const [now, nowAs] = [`${version} ${commitId}`, `${thing.bytes} ${thing.changedAtMs}`];
+    if (commitId === null || (now === seen && nowAs === seenAs)) return 'known';
+    // In an object store each look is a request, and it was read or written moments ago. At first, an own one has no
+    // date.
+    if (store.remote !== null && (now !== seen || isOwn)) {
+      [seen, seenAs, isOwn] = [now, nowAs, thing.changedAtMs === 0];
+      return 'known';
+    }
+    await store.remote?.forgetCopies([path]);
+    const entry = await readWholeEntry(store, version);
     if (entry !== null && entry.commitId !== commitId) return 'another';
-    if (entry !== null) seen = now;
+    if (entry !== null) [seen, seenAs] = [now, nowAs];
     return 'known';
   };
 }
@@ -242,6 +280,14 @@ async function load(
     });
   }
   return { state: emptyState(), checkpointItems: 0 };
+}
+
+/** null also where it is damaged: then it is no other one, and an error only where it is needed. */
+function readWholeEntry(store: Store, version: number): ReturnType<typeof readEntry> {
+  return readEntry(store, version).catch((thrown: unknown) => {
+    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_CORRUPT') return null;
+    throw thrown;
+  });
 }
 
 /** The state of the whole log as it is now. */

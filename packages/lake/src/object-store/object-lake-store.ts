@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
@@ -117,6 +118,8 @@ function sharedFiles(
   const pathOf = (key: string) => (address.prefix === '' ? key : key.slice(address.prefix.length + 1));
   const cache = fileCache(objects, { directory: join(work, CACHE_FOLDER), keyOf, limitBytes: cacheBytes });
   const seen = seenThings();
+  /** Of files that never change, as they were listed. */
+  const etags = new Map<string, string>();
   /** Files that were uploaded, and the staged file that was: an attempt that is repeated uploads only what is new. */
   const uploaded = new Map<string, string>();
   const keepText = async (path: string, content: string | Uint8Array) => {
@@ -127,6 +130,7 @@ function sharedFiles(
     const prefix = `${keyOf(folder)}/`;
     const found = await objects.list(prefix, after === undefined ? undefined : `${prefix}${after}`);
     seen.note(found.map((object) => ({ ...object, path: pathOf(object.key) })));
+    for (const { key, etag = '' } of found) if (neverChanges(pathOf(key))) etags.set(pathOf(key), etag);
     return found.map(({ key }) => key.slice(prefix.length));
   };
   return {
@@ -136,6 +140,10 @@ function sharedFiles(
     remote: {
       ...remoteFiles(objects, cache, { keyOf, pathOf }),
       ...{ reads, addressOf: (path: string) => `${address.text}/${path}` },
+      isCopyAsListed: async (path: string) => {
+        const copy = await cache.readText(path);
+        return copy !== null && createHash('md5').update(copy).digest('hex') === etags.get(path);
+      },
     },
     upload: async (location: string, path: string, ifGone: 'skip' | 'fail'): Promise<void> => {
       const identity = await identityOf(location);
@@ -214,7 +222,7 @@ function remoteFiles(
   objects: ObjectStore,
   cache: FileCache,
   { keyOf, pathOf }: { readonly keyOf: (path: string) => string; readonly pathOf: (key: string) => string },
-): Omit<RemoteFiles, 'reads' | 'addressOf'> {
+): Omit<RemoteFiles, 'reads' | 'addressOf' | 'isCopyAsListed'> {
   return {
     bring: cache.bring,
     present: cache.present,
@@ -233,6 +241,9 @@ function remoteFiles(
       if (paths.size > 0) await cache.bring([...paths].map(describe));
     },
     copies: async (folder) => (await cache.list(folder)).filter((name) => neverChanges(`${folder}/${name}`)),
+    forgetCopies: async (paths) => {
+      for (const path of paths) await cache.forget(path);
+    },
     traffic: objects.traffic,
     remember: async () => {},
     unfinishedUploads: async (beforeMs) => {

@@ -7,6 +7,8 @@ export interface ListedObject {
   readonly bytes: number;
   /** When it was written, by the clock of the object store. */
   readonly changedAtMs: number;
+  /** In lists; of many stores and objects the MD5 of the content. */
+  readonly etag?: string;
 }
 
 /** How a conditional write ended. `doubt`: it may have been carried out, or may still be; `cause` says why. */

@@ -299,8 +299,9 @@ async function listAll(s3: S3Tools, prefix: string, startAfter: string | undefin
       s3.client.send(new s3.sdk.ListObjectsV2Command(page), options),
     );
     const { Contents = [], IsTruncated, NextContinuationToken } = expectValue(what, answer);
-    for (const { Key = '', Size = 0, LastModified } of Contents) {
-      found.push({ key: Key, bytes: Size, changedAtMs: wholeSecond(LastModified) });
+    for (const { Key = '', Size = 0, LastModified, ETag = '' } of Contents) {
+      const etag = ETag.replaceAll('"', '');
+      found.push({ key: Key, bytes: Size, changedAtMs: wholeSecond(LastModified), etag });
     }
     if (IsTruncated !== true || NextContinuationToken === undefined) return found;
     token = NextContinuationToken;

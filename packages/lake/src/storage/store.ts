@@ -158,6 +158,10 @@ export interface RemoteFiles {
   bringNamed(sql: string, describe: (path: string) => SummedFile): Promise<void>;
   /** Names in a folder of which there is a copy that never changes. Asks nothing of the object store. */
   copies(folder: string): Promise<string[]>;
+  /** Whether the newest list that showed a file proves that its copy has the same bytes. */
+  isCopyAsListed(path: string): Promise<boolean>;
+  /** Forgets copies of files, which are then read from the object store again. */
+  forgetCopies(paths: readonly string[]): Promise<void>;
   traffic(): ObjectTraffic;
   /** Notes which lake the copies are of, once its marker exists. */
   remember(): Promise<void>;
