@@ -1,4 +1,4 @@
-import { isoInstant, parseRange } from '@edrlake/core';
+import { isoInstant, parseRange, type TimeRange } from '@edrlake/core';
 import type { ExportPlan, ExportReport } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
 import { findingsText } from '../src/commands/doctor.ts';
@@ -201,7 +201,9 @@ describe('findings', () => {
 
 it('a verification without files says whether the lake or only these days have none', () => {
   const nothing = { version: 1, proofVersion: 1, files: 0, rows: 0, bytes: 0, findings: [], withoutDigest: 0 };
-  const text = (isOfDays: boolean) => verifyText({ ...nothing, days: [] }, 80, isOfDays);
-  expect(text(false)).toBe('There is no file to read.\n');
-  expect(text(true)).toBe('The lake has no file of these days: nothing was read. Its days: edrlake status\n');
+  const text = (range: TimeRange | null) => verifyText({ ...nothing, days: [] }, 80, range);
+  expect(text(null)).toBe('There is no file to read.\n');
+  expect(text(parseRange('2020-08-17', '2020-08-17'))).toBe(
+    'The lake has no file of these days: nothing was read. Its days: edrlake status\n',
+  );
 });

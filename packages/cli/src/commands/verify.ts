@@ -1,4 +1,4 @@
-import { bytesText, countText, nounText } from '@edrlake/core';
+import { bytesText, countText, nounText, type TimeRange } from '@edrlake/core';
 import type { VerifyReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT, PROGRESS } from '../args/option-groups.ts';
@@ -39,15 +39,16 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const range = optionalRange(values);
   const report = await withLakeAtWork(values, context, { access: 'read' }, (lake) => lake.verify(range, signal));
   if (values.json) await writeJson(stdout, report);
-  else await writeMessage(context, verifyText(report, lineWidth(stdout, env), range !== undefined));
+  else await writeMessage(context, verifyText(report, lineWidth(stdout, env), range));
   return report.findings.length === 0 ? 0 : DAMAGED;
 }
 
-/** One line for each file that differs, and a sentence. @param isOfDays whether only a range was asked for */
-export function verifyText(report: VerifyReport, width: number, isOfDays: boolean): string {
-  const nothing = isOfDays
-    ? 'The lake has no file of these days: nothing was read. Its days: edrlake status'
-    : 'There is no file to read.';
+/** One line for each file that differs, and a sentence. @param range null: everything was asked for */
+export function verifyText(report: VerifyReport, width: number, range: TimeRange | null): string {
+  const nothing =
+    range !== null
+      ? 'The lake has no file of these days: nothing was read. Its days: edrlake status'
+      : 'There is no file to read.';
   const { version, proofVersion, files, rows, bytes, findings, withoutDigest } = report;
   const lines = findings.map(({ day, table, path, found }) => `${day}  ${table}  ${path} ${found}`);
   const read = `${nounText(files, 'file')}, ${nounText(rows, 'row')}, ${bytesText(bytes)}`;

@@ -205,7 +205,7 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
       hint:
         kind === 'events' && hasAccess
           ? 'If counts with this filter are answered, the size or the order of pages is what it refuses: edrlake doctor finds out.'
-          : 'Check the filter, and the time token of this platform: newer ones spell it event.datetime.',
+          : 'Check the filter, the field to group by, and the time token of this platform: newer ones spell it event.datetime.',
     };
   }
   // A page in HTML is that of a proxy: it says nothing of the event.
