@@ -52,7 +52,7 @@ export const HUNTING: readonly PlantedBug[] = [
     file: 'packages/lake/src/hunt/hunt-sql.ts',
     find: 'const all = files.length === 0 ? known',
     replace: 'const all = files.length >= 0 ? known',
-    tests: INDEX,
+    tests: ANSWERS,
   },
   {
     name: 'believe-damaged-value-index',

@@ -81,6 +81,33 @@ describe('a hunt', () => {
     expect(report).toMatchObject({ matches: 9, coverage: { days: 3, provenDays: 3, unproven: [] } });
   });
 
+  test('shows the event of a match in a child table, whether it is a match itself or not', async () => {
+    const [lake] = await filled();
+    const ownersFor = async (...texts: string[]) => {
+      const owners: unknown[] = [];
+      await lake.hunt(indicators(...texts), {
+        onMatches: async (all) => {
+          for await (const some of all)
+            owners.push(
+              ...some
+                .filter(({ column }) => column === 'issuer')
+                .map(({ eventId, agentId, eventType, value }) => [eventId, agentId, eventType, value]),
+            );
+        },
+      });
+      return owners;
+    };
+    const all = [
+      ['F_1', 'WS-1', 'a.evil.example', '10.1.2.3'],
+      ['F_2', 'ws-2', 'evil.example', '10.1.9.9'],
+    ];
+    expect(await ownersFor('10.1.0.0/20')).toEqual(all);
+    expect(await ownersFor('10.1.0.0/20', 'event:f_1')).toEqual(all);
+    expect(await ownersFor('10.1.0.0/20', 'event:f_1', 'event:f_2')).toEqual(all);
+    // Few values, which are looked for without tables of their own.
+    expect(await ownersFor('10.1.9.9')).toEqual(all.slice(1));
+  });
+
   test('shows only what happened in its range, and says how much of that is proven', async () => {
     const [lake] = await filled([
       [0, 30],

@@ -183,8 +183,10 @@ describe('the index of values', () => {
     expect(await reads(first, '10.0.3.0/24')).toBe(1);
     expect(await reads(first, '10.7.0.0/16')).toBe(0);
     await deliver(first, [one(4)]);
-    // Not known yet, so read.
+    // Not known yet, so read, also for what the index lacks.
     expect(await reads(first, 'host:ws-2')).toBe(2);
+    expect((await hunt(first, ['host:ws-4', 'host:ws-2', 'host:ws-9']))[0]).toEqual([['F_4'], ['F_2'], []]);
+    expect((await hunt(first, ['host:ws-4']))[0]).toEqual([['F_4']]);
     await first.close();
     const second = await openSmall(directory);
     expect(await second.valueIndex()).toMatchObject({ known: 8 });
