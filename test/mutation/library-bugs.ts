@@ -115,6 +115,14 @@ export const LIBRARY: readonly PlantedBug[] = [
     tests: ['packages/runner/test/comparisons.order.test.ts'],
   },
   {
+    name: 'equal-over-an-older-lake',
+    effect: 'forgets a difference because a comparison that began over an older lake ended later with equal numbers',
+    file: 'packages/runner/src/reconcile/last-results.ts',
+    find: "const isOvertaken = isLater && verdict === 'match'",
+    replace: "const isOvertaken = isLater && verdict === 'late'",
+    tests: ['packages/runner/test/comparisons.order.test.ts'],
+  },
+  {
     name: 'equal-by-a-fast-clock',
     effect: 'calls a day equal that was compared before it was over, by a clock that was ahead',
     file: 'packages/runner/src/reconcile/last-results.ts',

@@ -99,8 +99,8 @@ async function readStored({ directory }: Pick<Lake, 'directory'>): Promise<Reado
 }
 
 /**
- * Stores what a reconciliation found, over earlier results for the same days, except those of a later commit. Atomic;
- * of several over one commit the last writer wins.
+ * Stores what a reconciliation found, over earlier results for the same days. Atomic; the last writer wins, except that
+ * no equality overrules a difference of a later commit: one of two at the same time began over an older lake.
  * @param over what `comparedCommitOf` said before it
  */
 export async function rememberReconciliation(
@@ -112,8 +112,9 @@ export async function rememberReconciliation(
   const kept = new Map(await readStored(lake));
   const known = commitsOf(await lake.snapshot());
   for (const { day, eventType, verdict, inApi, difference } of days) {
-    const before = kept.get(day)?.over;
-    const isOvertaken = before !== undefined && before.version > over.version && holds(known, before);
+    const before = kept.get(day);
+    const isLater = before?.over !== undefined && before.over.version > over.version && holds(known, before.over);
+    const isOvertaken = isLater && verdict === 'match' && before?.verdict !== 'match';
     if (eventType === null && !isOvertaken) kept.set(day, { verdict, inApi, difference, atMs, over });
   }
   const path = join(lake.directory, FILE);
