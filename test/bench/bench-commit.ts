@@ -19,7 +19,7 @@ const commits = values.number('commits');
 
 const stage = await openStage(setting);
 const folder = await freshFolder(stage, 'commits');
-const order = { ...stage.stageOrder, folder, commits, eventsPerCommit: setting.events };
+const order = { ...stage.stageOrder, folder, commits, events: commits * setting.events, isByTime: false };
 const run = await runProgram('commit', order).finally(() => stage.close());
 /** Of each commit, in their order. */
 interface CommitTimes {

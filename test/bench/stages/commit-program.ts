@@ -14,23 +14,27 @@ import { readOrder, SERVICES, type StageOrder } from './stage-order.ts';
 /** The options of this program. */
 interface CommitOrder extends StageOrder {
   readonly commits: number;
-  readonly eventsPerCommit: number;
+  /** All events. */
+  readonly events: number;
+  /** Whether each commit has the events of its part of the time; else as many as any other, in order of time. */
+  readonly isByTime: boolean;
 }
 
 const order = readOrder<CommitOrder>();
-const { range, commits, eventsPerCommit, folder } = order;
-const simulator = await startSimulator({ events: commits * eventsPerCommit, range });
+const { range, commits, events, isByTime, folder } = order;
+const simulator = await startSimulator({ events, range });
 const indexes = [...simulator.truth.indexes()];
 const records = indexes.map(simulator.truth.text);
 await simulator.close();
 const lake = await openEdrLake(join(folder, 'lake'), { create: true, readOnly: false }, SERVICES);
 const connection = await lake.connect();
 const stepMs = Math.floor((range.endMs - range.startMs) / commits);
+const byCommit = Array.from({ length: commits }, (): string[] => []);
+for (const [position, text] of records.entries()) byCommit[commitOf(position, text)]?.push(text);
 const stageSeconds: number[] = [];
 const commitSeconds: number[] = [];
 const cpuSeconds: number[] = [];
-for (let commitNo = 0; commitNo < commits; commitNo += 1) {
-  const lines = records.slice(commitNo * eventsPerCommit, (commitNo + 1) * eventsPerCommit);
+for (const [commitNo, lines] of byCommit.entries()) {
   const window = await spooled(commitNo, lines);
   const staged = await timed(() =>
     stageBatch(connection, [window], { dataset: QUALYS_EDR, prefix: 'bench', ingestDay: '2026-01-01' }),
@@ -45,6 +49,12 @@ for (let commitNo = 0; commitNo < commits; commitNo += 1) {
 }
 await lake.close();
 report({ stageSeconds, commitSeconds, cpuSeconds });
+
+function commitOf(position: number, text: string): number {
+  if (!isByTime) return Math.floor((position * commits) / records.length);
+  const { dateTime } = JSON.parse(text) as { readonly dateTime: string };
+  return Math.floor((Date.parse(dateTime) - range.startMs) / stepMs);
+}
 
 /** A window of some records, as fetching leaves it. */
 async function spooled(commitNo: number, lines: readonly string[]): Promise<FetchedWindow> {

@@ -39,7 +39,7 @@ const READ_CONCURRENCY = 32;
 
 /** A checkpoint is written after the first number of entries if it pays, after the second in any case. */
 const MIN_ENTRIES = 16;
-const MAX_ENTRIES = 256;
+const MAX_ENTRIES = 64;
 
 /** Attempts to load a log that changes while it is read. */
 const LOAD_ATTEMPTS = 3;

@@ -162,7 +162,8 @@ async function findTrash({ store, log }: VacuumContext, limits: Limits): Promise
   const { commits } = await log.refresh();
   const committedAtMs = new Map(commits.map((commit) => [commit.version, commit.committedAtMs]));
   for (const name of names) {
-    if (filling.has(name)) continue;
+    // Each folder of a young commit would be walked in vain.
+    if (filling.has(name) || (committedAtMs.get(Number(name)) ?? 0) >= limits.beforeMs) continue;
     const path = `${FOLDERS.trash}/${name}`;
     const { files, bytes, changedAtMs } = await weigh(store, path);
     const isEmpty = files.length === 0;
