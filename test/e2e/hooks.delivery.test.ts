@@ -83,6 +83,25 @@ it('--test-hooks ends with 0 where all arrive, and refuses a pipeline without an
   });
 });
 
+it('--test-hooks sends nothing beside a flag that asks for something else', async () => {
+  await withPipeline({ onSuccess: { url: `http://${host}/` } }, async (cwd) => {
+    for (const flags of [['--dry-run'], ['--resume', '20261122T003012Z-1f9a2c']]) {
+      const refused = await runCommand(['run', 'alerts', '--test-hooks', ...flags], { cwd });
+      expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(refused.stderr).toContain(`expected one of --test-hooks and ${flags[0]}, found both [USAGE]`);
+    }
+    expect(received).toEqual([]);
+  });
+});
+
+it('a webhook that speaks plain HTTP where TLS is expected has no certificate to blame', async () => {
+  await withPipeline({ onSuccess: { url: `https://${host}/` } }, async (cwd) => {
+    const { stdout } = await runCommand(['run', 'alerts', '--test-hooks'], { cwd });
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('TLS failed; it may speak plain HTTP (ERR_SSL_');
+    expect(stdout).not.toContain('certificate');
+  });
+});
+
 it('a run says why its alert was not delivered, also afterwards', async () => {
   await withPipeline({ onSuccess: { url: `http://${host}/refused?token=s3cret` } }, async (cwd) => {
     const said = 'onSuccess: not delivered, 1 attempt: HTTP 403';

@@ -72,6 +72,7 @@ function isOnlyAsked(values: Pick<FlagValues, 'dry-run' | 'test-hooks'>): boolea
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdout, env, clock } = context;
+  if (values['test-hooks']) refuseBeside(values);
   if (values.engine === 'temporal' && !isOnlyAsked(values)) return runElsewhere(input, context);
   const sayWhere = (thrown: unknown): never => {
     throw missingHere(thrown, values, context);
@@ -169,6 +170,14 @@ async function dryRun(pipeline: Pipeline, { values }: CommandInput, context: Pro
     return 0;
   } finally {
     display.stop();
+  }
+}
+
+/** With either flag no message would be expected, or a run. */
+function refuseBeside({ 'dry-run': isDry, resume }: Pick<FlagValues, 'dry-run' | 'resume'>): void {
+  const other = isDry ? '--dry-run' : '--resume';
+  if (isDry || resume !== null) {
+    throw new EdrlakeError('USAGE', `edrlake run: expected one of --test-hooks and ${other}, found both`);
   }
 }
 

@@ -2,7 +2,9 @@ import { type Disposition, EdrlakeError, type Redact } from '@edrlake/core';
 import { excerpt } from './excerpt.ts';
 import { describe, type RequestFacts } from './refusal.ts';
 
-const CERTIFICATE_CODES = /^(CERT_|ERR_TLS|ERR_SSL|EPROTO|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH)/;
+const CERTIFICATE_CODES = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH)/;
+/** No connection with TLS came about, such as with a port that speaks plain HTTP. The certificate is another matter. */
+const TLS_CODES = /^(ERR_TLS|ERR_SSL|EPROTO)/;
 
 const CONNECTION_REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the name is not known',
@@ -21,7 +23,8 @@ const CONNECTION_REASONS: Readonly<Record<string, string>> = {
 /** Why no connection was established, or none that lasted until an answer, with the error code. */
 export function connectionReason(thrown: unknown): string {
   const code = codeOf(thrown);
-  const other = CERTIFICATE_CODES.test(code) ? 'its certificate is not trusted here' : 'it failed';
+  const ofTls = TLS_CODES.test(code) ? 'TLS failed; it may speak plain HTTP' : 'it failed';
+  const other = CERTIFICATE_CODES.test(code) ? 'its certificate is not trusted here' : ofTls;
   return `${CONNECTION_REASONS[code] ?? other} (${code})`;
 }
 
@@ -41,12 +44,16 @@ export function connectionFailure(thrown: unknown, request: RequestFacts, redact
   }
   const reason = CONNECTION_REASONS[code] ?? excerpt(messageOf(thrown), redact);
   const isCertificate = CERTIFICATE_CODES.test(code);
+  const isTls = !isCertificate && TLS_CODES.test(code);
+  const others = isTls
+    ? 'TLS failed before any certificate mattered. Check the base URL: a port that speaks plain HTTP needs http://.'
+    : 'Check the base URL or platform, the network, the proxy and the firewall.';
   return new EdrlakeError('HOST_UNREACHABLE', `no connection to ${request.host}: ${reason} (${code})`, {
-    disposition: isCertificate ? 'stop' : 'retry',
+    disposition: isCertificate || isTls ? 'stop' : 'retry',
     context,
     hint: isCertificate
       ? 'The certificate of the host is not trusted here. Where a proxy inspects TLS, name its CA in NODE_EXTRA_CA_CERTS.'
-      : 'Check the base URL or platform, the network, the proxy and the firewall.',
+      : others,
   });
 }
 
