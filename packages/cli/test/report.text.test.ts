@@ -207,3 +207,12 @@ it('a verification without files says whether the lake or only these days have n
     'The lake has no file of these days: nothing was read. Its days: edrlake status\n',
   );
 });
+
+it('a verification says of proof documents no more than that none of this commit are there', () => {
+  const report = { version: 1, files: 1, rows: 1, bytes: 1, findings: [], withoutDigest: 0, days: [] };
+  const text = (proofVersion: number | null) => verifyText({ ...report, proofVersion }, 100, null).split('\n')[1];
+  expect(text(null)).toBe(
+    'There are no proof documents of this commit: the next command that writes brings them up to date.',
+  );
+  expect(text(0)).toBe('The proof documents show version 0: the next command that writes brings them up to date.');
+});

@@ -56,7 +56,9 @@ export function verifyText(report: VerifyReport, width: number, range: TimeRange
   else lines.push(`${countText(findings.length)} of ${read}: not as committed. Next: edrlake reconcile --repair`);
   if (proofVersion !== version && files > 0) {
     const shown =
-      proofVersion === null ? 'There are no proof documents' : `The proof documents show version ${proofVersion}`;
+      proofVersion === null
+        ? 'There are no proof documents of this commit'
+        : `The proof documents show version ${proofVersion}`;
     lines.push(...wrapWords(`${shown}: the next command that writes brings them up to date.`, width));
   }
   if (withoutDigest > 0) {

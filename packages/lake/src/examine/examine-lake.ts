@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Clock, type Dataset, EdrlakeError, type TableSpec } from '@edrlake/core';
+import { isSamePoint, type LogPoint } from '../log/log-point.ts';
 import { type ObjectLake, storeAt } from '../object-store/open-object-lake.ts';
-import { isViewFileOf } from '../query/view-file.ts';
+import { isOlderViewFileOf, isViewFileOf } from '../query/view-file.ts';
 import { FOLDERS } from '../storage/layout.ts';
 import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 import type { Store } from '../storage/store.ts';
-import { areProofsOf } from '../verify/proof-documents.ts';
+import { proofsAt } from '../verify/proof-documents.ts';
 import { examineDerived } from './examine-derived.ts';
 import { examineFiles } from './examine-files.ts';
 import { examineLog, examineMarker } from './examine-log.ts';
@@ -75,16 +76,16 @@ const MAX_ATTEMPTS = 5;
 async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
   for (let attempt = 1; ; attempt += 1) {
     const { damages, state } = await examineLog(examination);
-    const isOvertaken = async () =>
-      attempt < MAX_ATTEMPTS && (await examineLog(examination)).state?.version !== state?.version;
+    const isOvertaken = async () => {
+      if (attempt === MAX_ATTEMPTS) return false;
+      const now = (await examineLog(examination)).state;
+      return state === null ? now !== null : !isSamePoint(state, now);
+    };
     try {
       const found = [...damages, ...(await examineWork(examination))];
       if (state !== null) {
         found.push(...(await examineFiles(examination, state)));
-        const hasViews = examination.store.remote !== null || (await isViewFileOf(examination, state, true));
-        if (!hasViews) found.push(STALE_VIEWS);
-        if (!(await areProofsOf(examination.store, state))) found.push(STALE_PROOFS);
-        found.push(...(await examineDerived(examination)));
+        found.push(...(await examineShown(examination, state)), ...(await examineDerived(examination)));
       }
       if (found.length === 0 || !(await isOvertaken())) return found;
     } catch (thrown) {
@@ -93,12 +94,31 @@ async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
   }
 }
 
+/** Views and proof documents, of which those of an older edrlake show this version too. */
+async function examineShown(examination: Examination, point: LogPoint): Promise<LakeDamage[]> {
+  const found: LakeDamage[] = [];
+  const hasViews = examination.store.remote !== null || (await isViewFileOf(examination, point, true));
+  if (!hasViews) found.push((await isOlderViewFileOf(examination, point)) ? OLDER_VIEWS : STALE_VIEWS);
+  const proofs = await proofsAt(examination.store, point);
+  if (proofs !== 'current') found.push(proofs === 'older' ? OLDER_PROOFS : STALE_PROOFS);
+  return found;
+}
+
 const STALE_VIEWS: LakeDamage = {
   part: 'views',
-  found: 'lake.duckdb is missing, cannot be read, was written by an older edrlake or does not show the newest version',
+  found: 'lake.duckdb is missing, cannot be read or does not show the newest version',
   means: 'DuckDB on lake.duckdb shows less than the lake holds; edrlake query does not use the file.',
   command: 'edrlake vacuum',
   paths: ['lake.duckdb'],
+};
+
+const OLDER_VIEWS: LakeDamage = {
+  part: 'views',
+  found: 'an older edrlake made lake.duckdb for a version of this number',
+  means: 'edrlake query does not use it. The next command that writes the lake makes it anew; this one does it now.',
+  command: 'edrlake vacuum',
+  paths: ['lake.duckdb'],
+  isOlder: true,
 };
 
 const STALE_PROOFS: LakeDamage = {
@@ -107,6 +127,15 @@ const STALE_PROOFS: LakeDamage = {
   means: 'Programs that read the proof documents see less than the lake holds; edrlake gate does not use them.',
   command: 'edrlake vacuum',
   paths: ['_proof'],
+};
+
+const OLDER_PROOFS: LakeDamage = {
+  part: 'proofs',
+  found: 'an older edrlake wrote _proof for a version of this number, and not for which commit',
+  means: 'edrlake verify does not use it. The next command that writes the lake makes it anew; this one does it now.',
+  command: 'edrlake vacuum',
+  paths: ['_proof'],
+  isOlder: true,
 };
 
 /** Folders that exist and cannot be listed. */

@@ -17,6 +17,8 @@ export interface LakeDamage {
   readonly command: string | null;
   /** Relative to the lake; empty where no single files are concerned. */
   readonly paths: readonly string[];
+  /** Nothing is lost or wrong: an older edrlake wrote it, and the next one that writes the lake makes it anew. */
+  readonly isOlder?: true;
 }
 
 /** What an examination works with. */

@@ -9,7 +9,7 @@ import { errnoInWords, isDataFileError, messageOf } from '../storage/file-errors
 import { FOLDERS, VIEW_FILE } from '../storage/layout.ts';
 import { viewPlace } from '../storage/view-place.ts';
 import { areProofsOf, writeProofDocuments } from '../verify/proof-documents.ts';
-import { commentsSql, createViews, showsVersion, type ViewSource } from './views.ts';
+import { commentsSql, createViews, isOfOlderForm, showsVersion, type ViewSource } from './views.ts';
 
 /** Keeps `lake.duckdb` up to date without rewriting it at every commit. */
 export interface ViewKeeper {
@@ -218,11 +218,25 @@ export async function isViewFileOf(
   point: LogPoint,
   anywhere = false,
 ): Promise<boolean> {
+  const place = anywhere ? null : store;
+  return asked({ store, connection }, (prefix) => showsVersion(connection, place, point, prefix));
+}
+
+/** Whether an older edrlake made `lake.duckdb` for a version of this number. */
+export async function isOlderViewFileOf(
+  context: Pick<CommitContext, 'store' | 'connection'>,
+  { version }: Pick<LogPoint, 'version'>,
+): Promise<boolean> {
+  return asked(context, (prefix) => isOfOlderForm(context.connection, version, prefix));
+}
+
+async function asked(
+  { store, connection }: Pick<CommitContext, 'store' | 'connection'>,
+  question: (prefix: string) => Promise<boolean>,
+): Promise<boolean> {
   try {
     const path = quoteText(store.locate(VIEW_FILE));
-    const place = anywhere ? null : store;
-    const isShown = (name: string) => showsVersion(connection, place, point, `${name}.main.`);
-    return await attached(connection, path, isShown, ' (READ_ONLY)');
+    return await attached(connection, path, (name) => question(`${name}.main.`), ' (READ_ONLY)');
   } catch {
     // Missing, unreadable, or held by another process: replacing it is safe for both.
     return false;

@@ -264,3 +264,9 @@ export async function showsVersion(
     return false;
   }
 }
+
+/** Whether views of an older form show a version of this number. */
+export async function isOfOlderForm(connection: DuckDBConnection, version: number, prefix: string): Promise<boolean> {
+  const [row] = await rowsOf(connection, `SELECT version, view_format FROM ${prefix}lake_info`);
+  return Number(row?.version) === version && Number(row?.view_format) < VIEW_FORMAT;
+}

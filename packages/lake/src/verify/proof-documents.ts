@@ -114,10 +114,20 @@ async function presentDocuments(store: Store, index: ProofIndex | null): Promise
 
 /** Whether the documents show the version, and all of them are there. */
 export async function areProofsOf(store: Store, point: LogPoint): Promise<boolean> {
+  return (await proofsAt(store, point)) === 'current';
+}
+
+/**
+ * What the documents are to a version. `older`: they show the number, and do not say of which commit, because an older
+ * edrlake wrote them.
+ */
+export async function proofsAt(store: Store, point: LogPoint): Promise<'current' | 'older' | 'stale'> {
   const index = await readProofIndex(store);
-  if (index === null || !isSamePoint(point, index)) return false;
+  const isOlder = index?.commitId === undefined && index?.version === point.version;
+  if (index === null || !(isOlder || isSamePoint(point, index))) return 'stale';
   const present = await presentDocuments(store, index);
-  return Object.keys(index.documents).every((day) => present.has(nameOf(day)));
+  if (!Object.keys(index.documents).every((day) => present.has(nameOf(day)))) return 'stale';
+  return isSamePoint(point, index) ? 'current' : 'older';
 }
 
 /** null where it is missing or cannot be understood. */

@@ -39,7 +39,10 @@ export interface VerifyReport {
   readonly withoutDigest: number;
   /** By day and table; only where every file of both could be read. */
   readonly days: readonly DayContent[];
-  /** The version that the proof documents show; null without any. Those of another version are not compared. */
+  /**
+   * The version that the proof documents show; null where there are none, and where those of this version are of
+   * another commit or, written by an older edrlake, of none. Only those of this commit are compared.
+   */
   readonly proofVersion: number | null;
   /** By day and path; empty where everything is as it was committed. */
   readonly findings: readonly FileFinding[];

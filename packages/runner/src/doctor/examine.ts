@@ -44,10 +44,10 @@ export async function examineEdrLake(
   return found.map((damage) => findingOf(damage, lake));
 }
 
-function findingOf({ part, found, means, command }: LakeDamage, lake: string): CheckResult {
+function findingOf({ part, found, means, command, isOlder }: LakeDamage, lake: string): CheckResult {
   const isOurs = command?.startsWith('edrlake ');
   const advice = command === null ? null : isOurs ? `${command} --lake ${lake}` : `In ${lake}: ${command}`;
-  return { name: `lake ${part}`, status: 'fail', found: `${found}. ${means}`, advice };
+  return { name: `lake ${part}`, status: isOlder ? 'warn' : 'fail', found: `${found}. ${means}`, advice };
 }
 
 /** Each request makes a version of the limiter state, so that no lake comes near this number. */
