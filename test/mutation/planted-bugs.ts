@@ -402,8 +402,8 @@ const ATTESTING: readonly PlantedBug[] = [
     name: 'proofs-of-another-history',
     effect: 'takes proof documents for up to date that show a commit of the same number in a log that was lost',
     file: 'packages/lake/src/verify/proof-documents.ts',
-    find: 'if (index === null || !isSamePoint(point, index)) return false;',
-    replace: 'if (index === null || point.version !== index.version) return false;',
+    find: "if (isSamePoint(point, index)) return 'current';",
+    replace: "if (point.version === index.version) return 'current';",
     tests: ['packages/lake/test/log.restored.test.ts'],
   },
   {

@@ -123,11 +123,11 @@ export async function areProofsOf(store: Store, point: LogPoint): Promise<boolea
  */
 export async function proofsAt(store: Store, point: LogPoint): Promise<'current' | 'older' | 'stale'> {
   const index = await readProofIndex(store);
-  const isOlder = index?.commitId === undefined && index?.version === point.version;
-  if (index === null || !(isOlder || isSamePoint(point, index))) return 'stale';
+  if (index === null || index.version !== point.version) return 'stale';
   const present = await presentDocuments(store, index);
   if (!Object.keys(index.documents).every((day) => present.has(nameOf(day)))) return 'stale';
-  return isSamePoint(point, index) ? 'current' : 'older';
+  if (isSamePoint(point, index)) return 'current';
+  return index.commitId === undefined ? 'older' : 'stale';
 }
 
 /** null where it is missing or cannot be understood. */
