@@ -110,8 +110,16 @@ export const LIBRARY: readonly PlantedBug[] = [
     name: 'difference-by-a-slow-clock',
     effect: 'overlooks what a comparison found against a day, because the clock was behind that of the proof',
     file: 'packages/runner/src/days/compared-days.ts',
-    find: 'return isByCommit || (',
-    replace: 'return (',
+    find: ': proof.version > version && (isByClock',
+    replace: ': (isByClock',
+    tests: ['packages/runner/test/comparisons.order.test.ts'],
+  },
+  {
+    name: 'difference-ended-in-part',
+    effect: 'forgets what a comparison found against a day once any part of the day is proven anew',
+    file: 'packages/runner/src/days/compared-days.ts',
+    find: 'return isAllNewer || inLake + rejected >= compared.inApi ? null : difference;',
+    replace: 'return isAllNewer || inLake + rejected >= 0 ? null : difference;',
     tests: ['packages/runner/test/comparisons.order.test.ts'],
   },
   {

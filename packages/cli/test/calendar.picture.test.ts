@@ -16,7 +16,7 @@ import { describe, expect, it } from 'vitest';
 import { calendarSpanText, calendarText } from '../src/render/calendar.ts';
 import { displayWidth } from '../src/text/text-width.ts';
 
-type Compared = Pick<LastReconciliation, 'verdict' | 'atMs' | 'version'>;
+type Compared = Pick<LastReconciliation, 'verdict' | 'atMs' | 'version' | 'inApi'>;
 
 const NOW_MS = startOfDayMs('2026-11-28') + 10 * MS_PER_HOUR;
 const VERIFIED_AT_MS = NOW_MS - MS_PER_HOUR;
@@ -34,6 +34,7 @@ function line(day: Day, verdict: DayCoverage['verdict'] = 'complete', scope = 'a
     verdict,
     lastVerifiedAtMs: VERIFIED_AT_MS,
     lastVerifiedIn: VERSION,
+    oldestProof: { atMs: VERIFIED_AT_MS, version: VERSION },
   };
 }
 
@@ -80,7 +81,7 @@ describe('the state of a day', () => {
     ['unverified', 'partial'],
   ] as const)('is what a newer comparison says: %s', (verdict, state) => {
     const found = (version: number | null, atMs = VERIFIED_AT_MS) => {
-      const compared = new Map<Day, Compared>([['2026-11-02', { verdict, atMs, version }]]);
+      const compared = new Map<Day, Compared>([['2026-11-02', { verdict, atMs, version, inApi: 1 }]]);
       return statesOf(calendarFrom(lines, compared))['2026-11-02'];
     };
     expect(found(VERSION)).toBe(state);
@@ -111,9 +112,9 @@ describe('the state of a day', () => {
   it('is open while the day is not over and settled, also where it was proven or compared', () => {
     const today = [line('2026-11-27'), line('2026-11-28', 'open')];
     const compared = new Map<Day, Compared>([
-      ['2026-11-28', { verdict: 'match', atMs: NOW_MS, version: VERSION }],
+      ['2026-11-28', { verdict: 'match', atMs: NOW_MS, version: VERSION, inApi: 1 }],
       // By a clock that was a day ahead.
-      ['2026-11-26', { verdict: 'match', atMs: NOW_MS + MS_PER_DAY, version: VERSION }],
+      ['2026-11-26', { verdict: 'match', atMs: NOW_MS + MS_PER_DAY, version: VERSION, inApi: 1 }],
     ]);
     const states = { '2026-11-26': 'unplanned', '2026-11-27': 'complete', '2026-11-28': 'open' };
     expect(statesOf(calendarFrom(today, compared))).toEqual(states);

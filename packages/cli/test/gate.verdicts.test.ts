@@ -24,7 +24,8 @@ const QUESTION: GateQuestion = {
 
 function line(from: number, to: number, verdict: DayCoverage['verdict'], lastVerifiedAtMs: number | null = 5_000) {
   const [day, lastDay] = [dayOf(FIRST + from * MS_PER_DAY), dayOf(FIRST + (to - 1) * MS_PER_DAY)];
-  const verified = { lastVerifiedAtMs, lastVerifiedIn: lastVerifiedAtMs === null ? null : 2 };
+  const proof = lastVerifiedAtMs === null ? null : { atMs: lastVerifiedAtMs, version: 2 };
+  const verified = { lastVerifiedAtMs, lastVerifiedIn: proof?.version ?? null, oldestProof: proof };
   return { day, lastDay, scope: 'all', counted: 1, inLake: 1, rejected: 0, undated: 0, verdict, ...verified };
 }
 
@@ -57,7 +58,9 @@ describe('a gate', () => {
         const lines = named.flatMap(({ n, verdict }) => (verdict === null ? [] : [line(n, n + 1, verdict)]));
         const comparisons = new Map(
           named.flatMap(({ day: on, compared }) =>
-            compared === null ? [] : [[on, { verdict: compared as 'late', atMs: 6_000, version: 2 }] as const],
+            compared === null
+              ? []
+              : [[on, { verdict: compared as 'late', atMs: 6_000, version: 2, inApi: 2 }] as const],
           ),
         );
         const lost = new Set(named.filter(({ isLost }) => isLost).map(({ day: on }) => on));
@@ -93,7 +96,7 @@ describe('a gate', () => {
       { ...days(-4000, 3), state: 'unplanned', filesGone: false, sinceMs: null },
     ]);
     const refusedBy = (version: number | null, atMs: number) => {
-      const comparisons = new Map([['2026-11-01', { verdict: 'late' as const, atMs, version }]]);
+      const comparisons = new Map([['2026-11-01', { verdict: 'late' as const, atMs, version, inApi: 2 }]]);
       const known = { ...NOTHING, proven: [days(0, 1)], lines: [line(0, 1, 'complete')], comparisons };
       return refusedDays(days(0, 1), known).length;
     };

@@ -35,6 +35,7 @@ const DAY = {
   verdict: 'complete',
   lastVerifiedAtMs: NOW_MS - HOUR_MS,
   lastVerifiedIn: 4,
+  oldestProof: { atMs: NOW_MS - HOUR_MS, version: 4 },
 } as const;
 
 const STATUS: LakeStatus = {

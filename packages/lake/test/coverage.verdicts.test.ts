@@ -24,6 +24,7 @@ const line = (day: string, counted: number | null, inLake: number, verdict: stri
   ...{ day, lastDay: day, scope: 'all', counted, inLake, rejected: 0, undated: 0, verdict },
   lastVerifiedAtMs: counted === null ? null : VERIFIED_MS,
   lastVerifiedIn: counted === null ? null : expect.any(Number),
+  oldestProof: verdict === 'complete' ? { atMs: VERIFIED_MS, version: expect.any(Number) } : null,
   ...more,
 });
 

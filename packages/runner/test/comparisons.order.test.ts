@@ -1,4 +1,4 @@
-import { MS_PER_DAY, NO_FILTER, parseRange, systemClock } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, NO_FILTER, parseRange, systemClock } from '@edrlake/core';
 import { comparedCommitOf, rememberReconciliation } from '@edrlake/runner';
 import { readGate, readLakeStatus } from '@edrlake/runner/history';
 import { expect, it } from 'vitest';
@@ -14,7 +14,7 @@ async function note(
   agoMs: number,
   over?: Awaited<ReturnType<typeof comparedCommitOf>>,
 ): Promise<void> {
-  const found = { day: '2020-08-17', eventType: null, verdict, inApi: 100, difference: 0 } as const;
+  const found = { day: '2020-08-17', eventType: null, verdict, inApi: 1_000, difference: 0 } as const;
   const about = { over: over ?? (await comparedCommitOf(lake)), atMs: systemClock.nowMs() - agoMs };
   await rememberReconciliation(lake, [found], about, services().newRunId);
 }
@@ -59,6 +59,24 @@ it('a proof of a later commit ends a difference, and one that was made while it 
     await note(stage, 'late', 0);
     await note(stage, 'match', -1_000, before);
     expect(await refusedBy(lake)).toEqual(['late']);
+  });
+});
+
+it('a proof of a part of the day ends no difference, unless the lake then holds what was compared', async () => {
+  await onStage(SETUP, async (stage) => {
+    const { lake, backfill, simulator } = stage;
+    await backfill(WEEK);
+    const day = parseRange('2020-08-17', '2020-08-17');
+    const hour = { startMs: day.startMs, endMs: day.startMs + MS_PER_HOUR };
+    await note(stage, 'late', 5_000);
+    await backfill(hour, { force: true });
+    expect(await refusedBy(lake)).toEqual(['late']);
+    simulator.addEvents({ events: 1_000, range: hour });
+    await backfill(hour);
+    expect(await refusedBy(lake)).toEqual([]);
+    await note(stage, 'missing', 5_000);
+    await backfill(day, { force: true });
+    expect(await refusedBy(lake)).toEqual([]);
   });
 });
 

@@ -58,6 +58,8 @@ export interface DayCoverage {
   readonly lastVerifiedAtMs: number | null;
   /** The version of the lake that brought the newest effective proof; null where there is none. */
   readonly lastVerifiedIn: number | null;
+  /** The oldest of the proofs that make it complete: all of it was proven by then; null where it is not complete. */
+  readonly oldestProof: { readonly atMs: number; readonly version: number } | null;
   /** Only where a later count of the day refutes it. */
   readonly recount?: Recount;
 }
@@ -120,7 +122,8 @@ export async function coverageOf(
   }
   for (const day of new Set([...inLake.keys(), ...lossDays, ...refuting.keys()])) {
     if (seen.has(day) || (range !== null && !touches(range, day))) continue;
-    const nothing = { counted: null, rejected: 0, undated: 0, lastVerifiedAtMs: null, lastVerifiedIn: null };
+    const unverified = { lastVerifiedAtMs: null, lastVerifiedIn: null, oldestProof: null };
+    const nothing = { counted: null, rejected: 0, undated: 0, ...unverified };
     const verdict = lossDays.has(day) ? 'mismatched' : isSettled(day, nowMs) ? 'partial' : 'open';
     const known = { day, lastDay: day, scope: scopeText(NO_FILTER), inLake: inLake.get(day) ?? 0 };
     lines.push(recounted({ ...known, verdict, ...nothing }, refuting));
@@ -196,7 +199,7 @@ function lineOf(
   const rejected = datedRejects + undated;
   const lengthMs = rangeOfDays(lastDay).endMs - rangeOfDays(day).startMs;
   const isMismatched = hasLoss || tally.isMismatched || inLake + rejected < counted;
-  const verdict = (): CoverageVerdict => {
+  const judged = (): CoverageVerdict => {
     if (isMismatched) return 'mismatched';
     if (tally.isRejected) return 'rejected';
     if (tally.isUnverified) return 'unverified';
@@ -204,11 +207,19 @@ function lineOf(
     return isSettled(lastDay, nowMs) ? 'partial' : 'open';
   };
   const lastVerifiedAtMs = Math.min(tally.lastVerifiedAtMs, nowMs);
-  const versions = tally.segments.flatMap(({ deciding }) => {
-    return deciding.map(({ proof }) => proofVersions.get(proof.window.id) ?? 0);
-  });
-  const verified = { lastVerifiedAtMs, lastVerifiedIn: versions.reduce((a, b) => Math.max(a, b), 0) };
-  return { day, lastDay, scope, counted, inLake, rejected, undated, verdict: verdict(), ...verified };
+  const proofs = tally.segments.flatMap(({ deciding }) => deciding.map(({ proof }) => proof));
+  const versions = proofs.map(({ window }) => proofVersions.get(window.id) ?? 0);
+  const oldest = (of: readonly number[]) => of.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const verdict = judged();
+  const verified = {
+    lastVerifiedAtMs,
+    lastVerifiedIn: versions.reduce((a, b) => Math.max(a, b), 0),
+    oldestProof:
+      verdict === 'complete'
+        ? { atMs: oldest(proofs.map(({ verifiedAtMs }) => verifiedAtMs)), version: oldest(versions) }
+        : null,
+  };
+  return { day, lastDay, scope, counted, inLake, rejected, undated, verdict, ...verified };
 }
 
 /** Whether the day ended long enough ago that all of it has become visible. */

@@ -3,10 +3,10 @@ import type { DayCoverage } from '@edrlake/lake';
 import type { LastReconciliation } from '../reconcile/last-results.ts';
 
 /** What the last comparison with the API said about a day. */
-export type DayComparison = Pick<LastReconciliation, 'verdict' | 'atMs' | 'version'>;
+export type DayComparison = Pick<LastReconciliation, 'verdict' | 'atMs' | 'version' | 'inApi'>;
 
-/** What is known of the newest proof of the day. */
-type Verified = Pick<DayCoverage, 'lastVerifiedAtMs' | 'lastVerifiedIn'>;
+/** What is known of the proofs of the day, and how much the lake holds of it. */
+type Verified = Pick<DayCoverage, 'lastVerifiedAtMs' | 'lastVerifiedIn' | 'oldestProof' | 'inLake' | 'rejected'>;
 
 /** What a comparison says against a day. */
 const DIFFERENCES: Partial<Record<DayComparison['verdict'], 'late' | 'missing' | 'mismatched'>> = {
@@ -18,9 +18,10 @@ const DIFFERENCES: Partial<Record<DayComparison['verdict'], 'late' | 'missing' |
 /**
  * What a comparison found against a day, unless something newer says otherwise. A proof is newer that a later commit
  * brought, and that was not made before the comparison ended: a run that was at work meanwhile may commit afterwards
- * what it had counted before. So a clock that was behind cannot hide a difference. No proof says that an event is
- * stored once: duplicates stand until another comparison.
- * @param line the newest proof of the day; absent where it has none of its own
+ * what it had counted before. So a clock that was behind cannot hide a difference. A proof of a part of the day says
+ * nothing of the rest: then the lake must hold as much as the comparison counted. No proof says that an event is stored
+ * once: duplicates stand until another comparison.
+ * @param line the proofs of the day; absent where it has none of its own
  */
 export function standingDifference(
   compared: DayComparison | null,
@@ -30,12 +31,21 @@ export function standingDifference(
   const difference = compared === null ? undefined : DIFFERENCES[compared.verdict];
   if (compared === null || difference === undefined) return null;
   if (compared.verdict === 'duplicate') return difference;
-  const { atMs, version } = compared;
-  const isByClock = atMs >= (line?.lastVerifiedAtMs ?? 0);
+  const last = { atMs: line?.lastVerifiedAtMs ?? 0, version: line?.lastVerifiedIn ?? 0 };
+  if (line === null || !isNewer(last, compared, nowMs)) return difference;
+  const { oldestProof, inLake, rejected } = line;
+  const isAllNewer = oldestProof !== null && isNewer(oldestProof, compared, nowMs);
+  return isAllNewer || inLake + rejected >= compared.inApi ? null : difference;
+}
+
+function isNewer(
+  proof: { readonly atMs: number; readonly version: number },
+  { atMs, version }: DayComparison,
+  nowMs: number,
+): boolean {
+  const isByClock = proof.atMs > atMs;
   // An older edrlake noted no version.
-  if (version === null) return isByClock ? difference : null;
-  const isByCommit = version >= (line?.lastVerifiedIn ?? 0);
-  return isByCommit || (isByClock && !isAhead(atMs, nowMs)) ? difference : null;
+  return version === null ? isByClock : proof.version > version && (isByClock || isAhead(atMs, nowMs));
 }
 
 /** Whether a comparison found the day equal and nothing is newer, by its commit as well as by the clock. */
