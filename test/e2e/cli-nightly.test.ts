@@ -220,9 +220,9 @@ describe('pipelines', () => {
         [['run', 'nightly', '--param', 'dayz=3'], 'USAGE', 'Did you mean days?'],
         [['run', 'nightly', '--param', 'days=0'], 'CONFIG_INVALID', 'task "reconcile", with: lastDays: expected'],
         [['run', 'backfill', '--param', 'from=2026-11-02', '--param', 'to=2026-11-01'], 'CONFIG_INVALID', 'no later'],
-        [['run'], 'USAGE', 'lake nightly, or npx edrlake run --lake '],
+        [['run'], 'USAGE', 'npx edrlake run nightly --lake '],
         [['schedule', './circle.ts'], 'CONFIG_INVALID', 'a → b → a'],
-        [['schedule'], 'USAGE', 'lake nightly'],
+        [['schedule'], 'USAGE', 'npx edrlake schedule nightly --lake '],
         [['runs', 'nothing'], 'LAKE_MISSING', 'edrlake backfill'],
       ] as const) {
         const ended = await runCommand([...args, ...(args[0] === 'runs' ? flags.slice(2) : flags)], { cwd });
