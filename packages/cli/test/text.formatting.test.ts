@@ -75,6 +75,13 @@ describe('text', () => {
   it('wraps between words', () => {
     expect(wrapWords('one two three', 8)).toEqual(['one two', 'three']);
     expect(wrapWords('extraordinary', 4)).toEqual(['extraordinary']);
+    // A command stays whole: else it is neither recognised nor pasted.
+    expect(wrapWords('not in it; run: edrlake index', 24)).toEqual(['not in it; run:', 'edrlake index']);
+    expect(wrapWords('run: npx edrlake publish delta --lake x', 25)).toEqual([
+      'run:',
+      'npx edrlake publish delta',
+      '--lake x',
+    ]);
   });
 
   it('is indented as JSON without touching a value', () => {

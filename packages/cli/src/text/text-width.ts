@@ -41,9 +41,18 @@ export function padStart(text: string, width: number): string {
   return ' '.repeat(Math.max(0, width - displayWidth(text))) + text;
 }
 
-/** Lines of at most `width` cells, broken between words; a longer word gets a line of its own. Never empty. */
+/** What starts a command: where it is broken, it cannot be pasted, and no flags are put behind it. */
+const COMMAND_START = /(?:npx )?edrlake (?:publish )?(?=[a-z])/g;
+const JOINT = '\u00a0';
+
+/**
+ * Lines of at most `width` cells, broken between words, but not inside of `edrlake status`; a longer word gets a line
+ * of its own. Never empty.
+ */
 export function wrapWords(text: string, width: number): string[] {
-  return wrapAnsi(text, width, { wordWrap: true, hard: false }).split('\n');
+  const joined = text.replaceAll(COMMAND_START, (start) => start.replaceAll(' ', JOINT));
+  const lines = wrapAnsi(joined, width, { wordWrap: true, hard: false }).split('\n');
+  return lines.map((line) => (line.includes(JOINT) ? line.replaceAll(JOINT, ' ') : line));
 }
 
 const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
