@@ -51,15 +51,18 @@ export async function findSuspects(
   );
   await connection.run(`CREATE OR REPLACE TEMP TABLE ${ID_HASHES} (id_hash UBIGINT, event_date DATE)`);
   const children = context.tables.filter((table) => isEventTable(table) && table.name !== EVENTS);
-  for (const share of sharesOf(files, [events, ...children], rowsAtOnce)) {
-    for (let slice = 0; slice < share.slices; slice += 1) {
-      const isIn = share.slices === 1 ? 'true' : `hash(event_id) % ${share.slices} = ${slice}`;
-      const rowsIn = (table: TableSpec) => `SELECT * FROM (${rows(table, share.files)}) WHERE ${isIn}`;
-      await searchShare(context, { events, children }, rowsIn);
+  try {
+    for (const share of sharesOf(files, [events, ...children], rowsAtOnce)) {
+      for (let slice = 0; slice < share.slices; slice += 1) {
+        const isIn = share.slices === 1 ? 'true' : `hash(event_id) % ${share.slices} = ${slice}`;
+        const rowsIn = (table: TableSpec) => `SELECT * FROM (${rows(table, share.files)}) WHERE ${isIn}`;
+        await searchShare(context, { events, children }, rowsIn);
+      }
     }
+    await addCopies(context, rows(narrowed(events, ['event_id']), files), hashesAtOnce);
+  } finally {
+    for (const table of [SHARE_IDS, COPIES]) await connection.run(`DROP TABLE IF EXISTS temp.${table}`);
   }
-  await addCopies(context, rows(narrowed(events, ['event_id']), files), hashesAtOnce);
-  for (const table of [SHARE_IDS, COPIES]) await connection.run(`DROP TABLE IF EXISTS temp.${table}`);
   return daysOfSuspects(context, rows, files);
 }
 
