@@ -189,7 +189,7 @@ describe('findings', () => {
   });
 
   it('name commands as they can be pasted, within the width', () => {
-    const found = 'DuckDB on lake.duckdb shows less than the lake holds; edrlake query does not use the file.';
+    const found = 'DuckDB on lake.duckdb does not show what the lake holds; edrlake query does not use the file.';
     const advice = 'edrlake vacuum';
     const pasting = { program: 'npx edrlake', lakeFlags: ' --lake /data/edr' } as const;
     const text = findingsText([{ name: 'views', status: 'fail', found, advice }], 80, pasting);

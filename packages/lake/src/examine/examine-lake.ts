@@ -107,7 +107,7 @@ async function examineShown(examination: Examination, point: LogPoint): Promise<
 const STALE_VIEWS: LakeDamage = {
   part: 'views',
   found: 'lake.duckdb is missing, cannot be read or does not show the newest version',
-  means: 'DuckDB on lake.duckdb shows less than the lake holds; edrlake query does not use the file.',
+  means: 'DuckDB on lake.duckdb does not show what the lake holds; edrlake query does not use the file.',
   command: 'edrlake vacuum',
   paths: ['lake.duckdb'],
 };
@@ -124,7 +124,7 @@ const OLDER_VIEWS: LakeDamage = {
 const STALE_PROOFS: LakeDamage = {
   part: 'proofs',
   found: '_proof is missing, not whole, was never written or does not show the newest version',
-  means: 'Programs that read the proof documents see less than the lake holds; edrlake gate does not use them.',
+  means: 'Programs that read the proof documents do not see what the lake holds; edrlake gate does not use them.',
   command: 'edrlake vacuum',
   paths: ['_proof'],
 };
