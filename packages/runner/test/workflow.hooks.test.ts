@@ -148,6 +148,13 @@ describe('a webhook', () => {
     ]);
   });
 
+  it('has the content type of its pipeline alone, in any case of letters', async () => {
+    const { post, received } = receiver(200);
+    const hook = { url: 'http://localhost/', headers: { 'Content-Type': 'application/cloudevents+json' } };
+    await stage.run(pipelineEnding('done', { onSuccess: hook }), { post });
+    expect(received.map(({ headers }) => headers)).toEqual([hook.headers]);
+  });
+
   it('that was reported is not reported again when the process died before its last line', async () => {
     const { post, received } = receiver(200, 200);
     const pipeline = pipelineEnding('done', hooks);

@@ -272,6 +272,12 @@ describe('a bad pipeline is refused with its place', () => {
       null,
     ],
     [
+      'header of the connection',
+      withTasks({ a: { run } }, { hooks: { onFailure: { url: 'https://x', headers: { 'Content-Length': '3' } } } }),
+      'pipeline "nightly", hooks.onFailure.headers.Content-Length: expected no header that the connection sets itself',
+      null,
+    ],
+    [
       'secret in bad headers',
       withTasks({ a: { run } }, { hooks: { onFailure: { url: 'https://x', headers: { token: 7 } } } }),
       'pipeline "nightly", hooks.onFailure.headers: expected texts by name',

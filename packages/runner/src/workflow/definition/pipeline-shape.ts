@@ -191,8 +191,13 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((inner, key) => (isPlainObject(inner) ? inner[String(key)] : undefined), value);
 }
 
+/** Headers of the connection, which no request may set. */
+const OF_CONNECTION = /^(?:connection|content-length|expect|keep-alive|transfer-encoding|upgrade)$/i;
+
 /** What a header must be, where it is not; null where HTTP can send it. */
 function headerProblem(name: string, value: string): string | null {
+  const closes = /^connection$/i.test(name) && /^(?:close|keep-alive)$/i.test(value);
+  if (OF_CONNECTION.test(name) && !closes) return 'no header that the connection sets itself';
   if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return 'a name of letters, digits and hyphens';
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(value) ? null : 'a text of one line, of characters that HTTP can send';
 }

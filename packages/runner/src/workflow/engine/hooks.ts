@@ -153,7 +153,9 @@ async function sendHook(
   post: PostJson,
   { clock, random, signal }: WorkflowServices,
 ): Promise<HookResult> {
-  const sent = { 'content-type': 'application/json', ...headers };
+  // A second one under another spelling of the name would be sent beside it.
+  const isTyped = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
+  const sent = { ...(isTyped ? {} : { 'content-type': 'application/json' }), ...headers };
   let status: number | null = null;
   let reason: string | null = 'the run was interrupted';
   let attempt = 0;
