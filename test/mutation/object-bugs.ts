@@ -28,6 +28,14 @@ export const OBJECTS: readonly PlantedBug[] = [
     tests: ['packages/lake/test/object-lake.commits.test.ts'],
   },
   {
+    name: 'objects-commit-on-another-log',
+    effect: 'puts an entry behind one that it does not follow, where an older log was restored meanwhile',
+    file: 'packages/lake/src/log/log-files.ts',
+    find: 'return found === null || previousCommitId === undefined || found.commitId === previousCommitId;',
+    replace: 'return found === null || previousCommitId === undefined || found.version === before;',
+    tests: ['packages/lake/test/object-lake.restored.test.ts'],
+  },
+  {
     name: 'objects-believe-a-damaged-log-copy',
     effect: 'believes a copy of the log that a power cut has left in part',
     file: 'packages/lake/src/object-store/file-cache.ts',

@@ -386,7 +386,7 @@ const ATTESTING: readonly PlantedBug[] = [
     name: 'write-on-a-lost-log',
     effect: 'commits and reports success though what it committed before is lost, because an older log was restored',
     file: 'packages/lake/src/log/commit-log.ts',
-    find: "if (follows === 'writer' && !isOpening) throw replacedLog(state, found.state);",
+    find: "if (follows === 'writer' && !isOpening) throw replacedLog(state, found.state.version);",
     replace: '',
     tests: ['packages/lake/test/log.restored.test.ts'],
   },

@@ -87,3 +87,16 @@ test('a reader that is open shows what the log has by then, after a minute or wi
   await commit([event('newer', 3)]);
   expect(await idsIn(other)).toEqual(['a', 'b', 'new', 'newer']);
 });
+
+test.each([
+  ['holds less', [], ['a', 'b']],
+  ['went on to the same version', [event('new', 2)], ['a', 'b', 'new']],
+])('a writer that is open puts nothing on a log that was restored meanwhile, which %s', async (_, more, ids) => {
+  const writer = await openRemote(server);
+  await deliver(writer, [event('lost', 2)]);
+  restore();
+  await commit(more);
+  await expect(deliver(writer, [event('lost-too', 3)])).rejects.toMatchObject({ code: 'LAKE_CORRUPT' });
+  await writer.close().catch(() => undefined);
+  expect(await idsIn(await openRemote(server, { readOnly: true }))).toEqual(ids);
+});

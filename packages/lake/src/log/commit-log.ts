@@ -2,7 +2,16 @@ import { EdrlakeError, toEdrlakeError } from '@edrlake/core';
 import { checkpointPath, entryPath, FOLDERS, parseLogName } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import { applyEntry, emptyState, type LakeState, type LogEntry } from './lake-state.ts';
-import { checkpointText, LOG_HINT, type LogListing, listLog, readCheckpoint, readEntry } from './log-files.ts';
+import {
+  checkpointText,
+  hasEntryBefore,
+  LOG_HINT,
+  type LogListing,
+  listLog,
+  readCheckpoint,
+  readEntry,
+  readWholeEntry,
+} from './log-files.ts';
 
 /** The commit log. It alone decides what a lake contains. */
 export interface CommitLog {
@@ -95,7 +104,7 @@ export async function openCommitLog(store: Store, follows: 'reader' | 'writer' =
   const another = async () => {
     await forgetCopies(store, () => true);
     const found = await loadWhole(store);
-    if (follows === 'writer' && !isOpening) throw replacedLog(state, found.state);
+    if (follows === 'writer' && !isOpening) throw replacedLog(state, found.state.version);
     ({ state, checkpointItems } = found);
     [entriesSince, itemsSince] = [0, 0];
     return state;
@@ -128,6 +137,11 @@ export async function openCommitLog(store: Store, follows: 'reader' | 'writer' =
       // The name may be free because the entry that had it was vacuumed.
       mayBeBehind = (listing.checkpoints[0] ?? 0) >= entry.version;
       if (mayBeBehind) return 'taken';
+      if (!(await hasEntryBefore(store, entry, listing))) {
+        // They would be taken for a sign of lost entries. No request was sent that could make them part of a version.
+        if (store.remote !== null) for (const { path } of entry.idsAdded) await store.remove(path);
+        throw replacedLog(state, newestOf(listing));
+      }
       if (newestOf(listing) > entry.version && !listing.entries.includes(entry.version)) {
         const between = await readEntry(store, entry.version);
         if (between === null) throw holeAfter(entry.version - 1, newestOf(listing));
@@ -282,14 +296,6 @@ async function load(
   return { state: emptyState(), checkpointItems: 0 };
 }
 
-/** null also where it is damaged: then it is no other one, and an error only where it is needed. */
-function readWholeEntry(store: Store, version: number): ReturnType<typeof readEntry> {
-  return readEntry(store, version).catch((thrown: unknown) => {
-    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_CORRUPT') return null;
-    throw thrown;
-  });
-}
-
 /** The state of the whole log as it is now. */
 async function loadWhole(store: Store): ReturnType<typeof load> {
   const listing = await listLog(store);
@@ -303,13 +309,13 @@ async function loadWhole(store: Store): ReturnType<typeof load> {
   return { state, checkpointItems };
 }
 
-function replacedLog(before: LakeState, now: LakeState): EdrlakeError {
+function replacedLog(before: LakeState, newest: number): EdrlakeError {
   const { version, commitId } = before;
   return new EdrlakeError(
     'LAKE_CORRUPT',
     `the log is no longer the one that this command has followed to version ${version}, commit ${commitId}`,
     {
-      context: { version, commitId, newest: now.version },
+      context: { version, commitId, newest },
       hint: 'An older log was restored meanwhile, so that what was committed before may be lost. Run it again.',
     },
   );

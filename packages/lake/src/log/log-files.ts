@@ -78,6 +78,34 @@ export async function readEntry(
   return found as unknown as LogEntry;
 }
 
+/** As `readEntry`; null also where it is damaged: then it is no other one, and an error only where it is needed. */
+export function readWholeEntry(store: Store, version: number): Promise<LogEntry | null> {
+  return readEntry(store, version).catch((thrown: unknown) => {
+    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_CORRUPT') return null;
+    throw thrown;
+  });
+}
+
+/**
+ * Whether the log still has the commit that an entry follows: of a log that was restored it would make a broken one. It
+ * is asked for again only in an object store whose lists do not prove that a copy has its bytes.
+ * @param listing the newest list of the log, from the version before the entry on
+ */
+export async function hasEntryBefore(
+  store: Store,
+  { version, previousCommitId }: LogEntry,
+  { entries, checkpoints }: LogListing,
+): Promise<boolean> {
+  const before = version - 1;
+  if (before === 0) return true;
+  // A log that was rebuilt begins with a checkpoint.
+  if (!entries.includes(before)) return checkpoints.includes(before);
+  const path = entryPath(before);
+  if (store.remote !== null && !(await store.remote.isCopyAsListed(path))) await store.remote.forgetCopies([path]);
+  const found = await readWholeEntry(store, before);
+  return found === null || previousCommitId === undefined || found.commitId === previousCommitId;
+}
+
 /** Reads one checkpoint; null when it is gone. @throws {EdrlakeError} `LAKE_CORRUPT`, `LAKE_INCOMPATIBLE` */
 export async function readCheckpoint(store: Store, version: number): Promise<LakeState | null> {
   const path = checkpointPath(version);
