@@ -25,6 +25,8 @@ export interface Proving {
    * count twice here. Ranges may overlap. Files that are missing or broken are left out.
    */
   countStored(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
+  /** The number of stored events that happened in each range, each once and without rejects, as `countStored`. */
+  countEvents(ranges: readonly TimeRange[]): Promise<number[]>;
   /** For each range, how many records the API is known to count more than once, of one type where one is given. */
   countedTwice(ranges: readonly TimeRange[], axis: TimeAxis, eventType?: string | null): Promise<number[]>;
   /** How many records the API lists more than once; each is stored once. */
@@ -91,6 +93,11 @@ export function proving(
         const stored = await computing.countRecords(ranges, axis);
         const twice = countedTwiceIn(await snapshot(), ranges, axis);
         return stored.map((count, position) => count + (twice[position] ?? 0));
+      }),
+    countEvents: (ranges) =>
+      inTurn(async () => {
+        const answers = await computing.countAnswers(ranges.map((range) => ({ range, cuts: [], without: [] })));
+        return answers.map(({ events }) => events);
       }),
     countedTwice: (ranges, axis, eventType) =>
       inTurn(async () => countedTwiceIn(await snapshot(), ranges, axis, eventType)),
