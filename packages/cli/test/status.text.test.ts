@@ -127,12 +127,12 @@ it('says how far published tables are behind, and what to run', () => {
     { format: 'iceberg', version: 1, isOfLostHistory: false },
     { format: 'ducklake', version: 9, isOfLostHistory: true },
   ] as const;
-  const style = { width: 80, colour: false, nowMs: NOW_MS };
+  const style = { width: 120, colour: false, nowMs: NOW_MS };
   const lines = (status: LakeStatus) => statusText(status, style).match(/^Published .*$/gm);
   expect(lines({ ...STATUS, publications })).toEqual([
     'Published      Delta Lake tables, up to date',
     'Published      Iceberg tables, 3 versions behind; run: edrlake publish iceberg',
-    'Published      DuckLake tables of lost version 9; run: edrlake publish ducklake',
+    'Published      DuckLake tables of lost version 9; remove _tables, then run: edrlake publish ducklake',
   ]);
   expect(lines({ ...STATUS, publications: [{ format: 'delta', version: null, isOfLostHistory: false }] })).toEqual([
     'Published      Delta Lake tables, not finished; run: edrlake publish delta',

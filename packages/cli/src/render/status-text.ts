@@ -135,7 +135,8 @@ function versionText(version: number, committedAtMs: number, nowMs: number): str
 function publicationText({ format, version, isOfLostHistory }: PublicationState, newest: number): string {
   const tables = `${TABLE_FORMAT_NAMES[format]} tables`;
   if (version === null) return `${tables}, not finished; run: edrlake publish ${format}`;
-  if (isOfLostHistory) return `${tables} of lost version ${version}; run: edrlake publish ${format}`;
+  if (isOfLostHistory)
+    return `${tables} of lost version ${version}; remove _tables, then run: edrlake publish ${format}`;
   const behind = newest - version;
   return behind <= 0
     ? `${tables}, up to date`
