@@ -31,8 +31,8 @@ export const OBJECTS: readonly PlantedBug[] = [
     name: 'objects-commit-on-another-log',
     effect: 'puts an entry behind one that it does not follow, where an older log was restored meanwhile',
     file: 'packages/lake/src/log/log-files.ts',
-    find: 'return found === null || previousCommitId === undefined || found.commitId === previousCommitId;',
-    replace: 'return found === null || previousCommitId === undefined || found.version === before;',
+    find: 'return isLinked(found?.commitId ?? null, entry);',
+    replace: 'return found === null || found.version === before;',
     tests: ['packages/lake/test/object-lake.restored.test.ts'],
   },
   {
@@ -132,8 +132,8 @@ export const OBJECTS: readonly PlantedBug[] = [
     name: 'copy-of-a-lost-commit',
     effect: 'takes a copy for the newest commit, which is another one since an older log was restored',
     file: 'packages/lake/src/log/commit-log.ts',
-    find: 'if (store.remote !== null && !(await store.remote.isCopyAsListed(path)))',
-    replace: 'if (store.remote === undefined)',
+    find: 'await forgetUnlessListed(store, entryPath(newestOf(listed)));',
+    replace: '',
     tests: ['packages/lake/test/object-lake.restored.test.ts'],
   },
   {

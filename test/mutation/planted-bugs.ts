@@ -183,7 +183,7 @@ const COMMITTING: readonly PlantedBug[] = [
     name: 'follow-mixed-histories',
     effect: 'applies a log entry that follows another commit',
     file: 'packages/lake/src/log/lake-state.ts',
-    find: 'if (!isNext || !isLinked) {',
+    find: 'if (!isNext || !isLinked(state.commitId, entry)) {',
     replace: 'if (!isNext) {',
     tests: ['packages/lake/test/log.gaps.test.ts'],
   },

@@ -20,12 +20,29 @@ const CONNECTION_REASONS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'the connection was closed before an answer came',
 };
 
+/** What failed, where the code alone has no words. */
+const FAILURE_REASONS = {
+  certificate: 'its certificate is not trusted here',
+  tls: 'TLS failed; it may speak plain HTTP',
+  other: 'it failed',
+} as const;
+
+const FAILURE_HINTS: Readonly<Record<keyof typeof FAILURE_REASONS, string>> = {
+  certificate:
+    'The certificate of the host is not trusted here. Where a proxy inspects TLS, name its CA in NODE_EXTRA_CA_CERTS.',
+  tls: 'TLS failed before any certificate mattered. Check the base URL: a port that speaks plain HTTP needs http://.',
+  other: 'Check the base URL or platform, the network, the proxy and the firewall.',
+};
+
 /** Why no connection was established, or none that lasted until an answer, with the error code. */
 export function connectionReason(thrown: unknown): string {
   const code = codeOf(thrown);
-  const ofTls = TLS_CODES.test(code) ? 'TLS failed; it may speak plain HTTP' : 'it failed';
-  const other = CERTIFICATE_CODES.test(code) ? 'its certificate is not trusted here' : ofTls;
-  return `${CONNECTION_REASONS[code] ?? other} (${code})`;
+  return `${CONNECTION_REASONS[code] ?? FAILURE_REASONS[failureOf(code)]} (${code})`;
+}
+
+function failureOf(code: string): keyof typeof FAILURE_REASONS {
+  if (CERTIFICATE_CODES.test(code)) return 'certificate';
+  return TLS_CODES.test(code) ? 'tls' : 'other';
 }
 
 /**
@@ -43,17 +60,11 @@ export function connectionFailure(thrown: unknown, request: RequestFacts, redact
     });
   }
   const reason = CONNECTION_REASONS[code] ?? excerpt(messageOf(thrown), redact);
-  const isCertificate = CERTIFICATE_CODES.test(code);
-  const isTls = !isCertificate && TLS_CODES.test(code);
-  const others = isTls
-    ? 'TLS failed before any certificate mattered. Check the base URL: a port that speaks plain HTTP needs http://.'
-    : 'Check the base URL or platform, the network, the proxy and the firewall.';
+  const failure = failureOf(code);
   return new EdrlakeError('HOST_UNREACHABLE', `no connection to ${request.host}: ${reason} (${code})`, {
-    disposition: isCertificate || isTls ? 'stop' : 'retry',
+    disposition: failure === 'other' ? 'retry' : 'stop',
     context,
-    hint: isCertificate
-      ? 'The certificate of the host is not trusted here. Where a proxy inspects TLS, name its CA in NODE_EXTRA_CA_CERTS.'
-      : others,
+    hint: FAILURE_HINTS[failure],
   });
 }
 

@@ -225,9 +225,10 @@ export async function readMatches(
     }
     await connection.run(`CREATE OR REPLACE TEMP TABLE hunt_rows AS ${found}`);
     const unowned = `FROM hunt_rows c ANTI JOIN hunt_matches m ON ${IS_OWNER}`;
-    const days = await rowsOf(connection, `SELECT DISTINCT event_date::VARCHAR AS day ${unowned}`);
+    const without = await rowsOf(connection, `SELECT DISTINCT event_date::VARCHAR AS day ${unowned}`);
+    const days = new Set(without.map(({ day }) => String(day)));
     const known = `SELECT DISTINCT c.event_id, m.event_type, m.agent_id, m.host FROM hunt_rows c JOIN hunt_matches m ON ${IS_OWNER}`;
-    const files = days.flatMap(({ day }) => eventFiles.filter((file) => partitionDay(file) === day));
+    const files = eventFiles.filter((file) => days.has(partitionDay(file)));
     const owners = tableRowsSql(reader, narrowed(events, ['event_id', ...ofEvent]), files);
     const asked = `SELECT event_id, event_type, agent_id, ${host} AS host FROM (${owners})
       WHERE event_id IN (SELECT c.event_id ${unowned})`;

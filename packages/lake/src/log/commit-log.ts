@@ -1,9 +1,10 @@
 import { EdrlakeError, toEdrlakeError } from '@edrlake/core';
 import { checkpointPath, entryPath, FOLDERS, parseLogName } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
-import { applyEntry, emptyState, type LakeState, type LogEntry } from './lake-state.ts';
+import { applyEntry, emptyState, isLinked, type LakeState, type LogEntry } from './lake-state.ts';
 import {
   checkpointText,
+  forgetUnlessListed,
   hasEntryBefore,
   LOG_HINT,
   type LogListing,
@@ -82,7 +83,8 @@ export async function openCommitLog(store: Store, follows: 'reader' | 'writer' =
       for (const entry of read) {
         // Another caller may have applied it meanwhile.
         if (entry.version <= state.version) continue;
-        if (!isLinked(state, entry)) return another();
+        // Where an entry is missing between, `applyEntry` refuses it.
+        if (entry.version === state.version + 1 && !isLinked(state.commitId, entry)) return another();
         applyEntry(state, entry);
         note(entry);
       }
@@ -170,8 +172,7 @@ async function listFromCopy(store: Store): Promise<LogListing> {
     if (version < from) return false;
     return !(isCheckpoint ? there.checkpoints : there.entries).has(version);
   });
-  const path = entryPath(newestOf(listed));
-  if (store.remote !== null && !(await store.remote.isCopyAsListed(path))) await store.remote.forgetCopies([path]);
+  await forgetUnlessListed(store, entryPath(newestOf(listed)));
   return listed;
 }
 
@@ -223,13 +224,6 @@ function inDoubt(entry: LogEntry, failure: unknown): EdrlakeError {
       hint: `${hint ?? 'Check the disk.'} The next command that writes finds out and tidies up.`,
     },
   );
-}
-
-/** Whether an entry may follow a state; where another history has the version, `applyEntry` refuses it. */
-function isLinked({ version, commitId }: LakeState, { version: next, previousCommitId }: LogEntry): boolean {
-  // Another caller may have applied it meanwhile.
-  if (next !== version + 1 || commitId === null || previousCommitId === undefined) return true;
-  return previousCommitId === commitId;
 }
 
 /**

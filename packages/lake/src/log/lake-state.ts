@@ -174,14 +174,21 @@ export function frozenState(state: LakeState): LakeState {
 }
 
 /**
+ * Whether an entry may follow a commit. An older edrlake did not note which one it does: then nothing contradicts it.
+ * @param commitId of the entry before; null where it is not known
+ */
+export function isLinked(commitId: string | null, { previousCommitId }: Pick<LogEntry, 'previousCommitId'>): boolean {
+  return previousCommitId === undefined || commitId === null || previousCommitId === commitId;
+}
+
+/**
  * Applies the entry that follows the state's version. @throws {EdrlakeError} `LAKE_CORRUPT` when it follows another
  * one.
  */
 export function applyEntry(state: LakeState, entry: LogEntry): void {
   const { version, previousCommitId } = entry;
   const isNext = version === state.version + 1;
-  const isLinked = previousCommitId === undefined || state.commitId === null || previousCommitId === state.commitId;
-  if (!isNext || !isLinked) {
+  if (!isNext || !isLinked(state.commitId, entry)) {
     const found = isNext ? `an entry ${version} that follows another commit than ${state.commitId}` : `${version}`;
     throw new EdrlakeError('LAKE_CORRUPT', `expected log entry ${state.version + 1}, found ${found}`, {
       context: { version, expected: state.commitId, previousCommitId: previousCommitId ?? null },

@@ -13,15 +13,16 @@ import {
   versionStem,
 } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
-import type {
-  CommitSummary,
-  IdentityFile,
-  LakeState,
-  LogEntry,
-  LoggedFile,
-  LoggedOwner,
-  LoggedProof,
-  Schema,
+import {
+  type CommitSummary,
+  type IdentityFile,
+  isLinked,
+  type LakeState,
+  type LogEntry,
+  type LoggedFile,
+  type LoggedOwner,
+  type LoggedProof,
+  type Schema,
 } from './lake-state.ts';
 
 /** What to do about a log that cannot be read to its end. */
@@ -93,17 +94,21 @@ export function readWholeEntry(store: Store, version: number): Promise<LogEntry 
  */
 export async function hasEntryBefore(
   store: Store,
-  { version, previousCommitId }: LogEntry,
+  entry: LogEntry,
   { entries, checkpoints }: LogListing,
 ): Promise<boolean> {
-  const before = version - 1;
+  const before = entry.version - 1;
   if (before === 0) return true;
   // A log that was rebuilt begins with a checkpoint.
   if (!entries.includes(before)) return checkpoints.includes(before);
-  const path = entryPath(before);
-  if (store.remote !== null && !(await store.remote.isCopyAsListed(path))) await store.remote.forgetCopies([path]);
+  await forgetUnlessListed(store, entryPath(before));
   const found = await readWholeEntry(store, before);
-  return found === null || previousCommitId === undefined || found.commitId === previousCommitId;
+  return isLinked(found?.commitId ?? null, entry);
+}
+
+/** Forgets the copy of a file of an object store, unless the newest list proves that it has the same bytes. */
+export async function forgetUnlessListed({ remote }: Store, path: string): Promise<void> {
+  if (remote !== null && !(await remote.isCopyAsListed(path))) await remote.forgetCopies([path]);
 }
 
 /** Reads one checkpoint; null when it is gone. @throws {EdrlakeError} `LAKE_CORRUPT`, `LAKE_INCOMPATIBLE` */

@@ -36,6 +36,9 @@ const DEFAULT_ATTEMPTS = 3;
 const FIRST_DELAY_MS = MS_PER_SECOND;
 const MAX_DELAY_MS = 30 * MS_PER_SECOND;
 
+/** Why nothing was delivered, where no attempt was made or the last one was stopped. */
+const INTERRUPTED = 'the run was interrupted';
+
 /**
  * Calls the webhook of the outcome. It comes before the last line of the run, so that a crash in between delivers
  * twice, not never.
@@ -157,7 +160,7 @@ async function sendHook(
   const isTyped = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
   const sent = { ...(isTyped ? {} : { 'content-type': 'application/json' }), ...headers };
   let status: number | null = null;
-  let reason: string | null = 'the run was interrupted';
+  let reason = INTERRUPTED;
   let attempt = 0;
   while (attempt < attempts && !signal.aborted) {
     attempt += 1;
@@ -179,7 +182,7 @@ async function sendHook(
 /** Only messages of edrlake are quoted: that of another error may repeat the address or a header. */
 function reasonOf(ended: AttemptEnd, timeoutMs: number): string {
   if (ended.end === 'returned') return `HTTP ${ended.value}`;
-  if (ended.end === 'stopped') return 'the run was interrupted';
+  if (ended.end === 'stopped') return INTERRUPTED;
   if (!(ended.thrown instanceof EdrlakeError)) return 'it could not be sent';
   const { code, message } = ended.thrown;
   return code === 'TASK_TIMED_OUT' ? `no answer within ${timeoutMs / MS_PER_SECOND} s` : message;
